@@ -1,0 +1,20 @@
+//! The runner of Flamingock, and the traits that audit stores, locks and target systems implement.
+//!
+//! Applications depend on the `flamingock` facade; authors of plugins depend on this crate.
+
+pub mod audit;
+mod backend;
+pub mod change;
+mod history;
+pub mod lock;
+pub mod target;
+mod words;
+
+pub use backend::{BackendError, BackendErrorKind};
+pub use history::History;
+
+#[doc(hidden)]
+pub mod __private {
+    //! For generated code. Not public API.
+    pub use inventory;
+}
