@@ -71,9 +71,14 @@ impl MethodError {
     }
 
     /// The messages of the error and of its causes, outermost first.
-    pub fn chain(&self) -> impl Iterator<Item = String> {
-        let outermost: &(dyn Error + 'static) = self.error.as_ref();
-        std::iter::successors(Some(outermost), |error| error.source()).map(ToString::to_string)
+    pub fn chain(&self) -> Vec<String> {
+        let mut messages = vec![self.error.to_string()];
+        let mut cause = self.error.source();
+        while let Some(error) = cause {
+            messages.push(error.to_string());
+            cause = error.source();
+        }
+        messages
     }
 }
 
