@@ -5,8 +5,12 @@
 pub mod audit;
 mod backend;
 pub mod change;
+pub mod event;
 mod history;
 pub mod lock;
+pub mod pipeline;
+pub mod plan;
+pub mod report;
 pub mod target;
 mod words;
 

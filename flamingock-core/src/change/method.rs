@@ -23,17 +23,29 @@ pub enum TargetState {
 /// What a method of a change returns, boxed.
 pub type MethodFuture<'a, T> = Pin<Box<dyn Future<Output = Result<T, MethodError>> + Send + 'a>>;
 
+type AsyncBody<T> = dyn for<'a> Fn(Invocation<'a>) -> MethodFuture<'a, T> + Send + Sync;
+type BlockingBody<T> = dyn for<'a> Fn(Invocation<'a>) -> Result<T, MethodError> + Send + Sync;
+
 /// How a method is run.
 #[derive(Clone)]
 pub enum Body<T> {
     /// Awaited on the caller's runtime; timeout and cancellation drop it.
-    Async(Arc<dyn for<'a> Fn(Invocation<'a>) -> MethodFuture<'a, T> + Send + Sync>),
+    Async(Arc<AsyncBody<T>>),
     /// Run on the blocking pool, where nothing can stop it.
-    Blocking(Arc<dyn for<'a> Fn(Invocation<'a>) -> Result<T, MethodError> + Send + Sync>),
+    Blocking(Arc<BlockingBody<T>>),
+}
+
+impl<T> fmt::Debug for Body<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Async(_) => "Async",
+            Self::Blocking(_) => "Blocking",
+        })
+    }
 }
 
 /// A method of a change: what it needs and what it does.
-#[derive(Clone)]
+#[derive(Debug, Clone)]
 pub struct Method<T = ()> {
     /// The parameters it takes.
     pub params: Vec<Param>,
@@ -45,16 +57,6 @@ impl<T> Method<T> {
     /// The exclusive parameter (`&mut T`), which is the session of the change's target.
     pub fn session(&self) -> Option<&Param> {
         self.params.iter().find(|param| param.kind == ParamKind::Exclusive)
-    }
-}
-
-impl<T> fmt::Debug for Method<T> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let body = match self.body {
-            Body::Async(_) => "async",
-            Body::Blocking(_) => "blocking",
-        };
-        f.debug_struct("Method").field("params", &self.params).field("body", &body).finish()
     }
 }
 

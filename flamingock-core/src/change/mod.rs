@@ -21,6 +21,8 @@ pub use method::{
 pub use order::Order;
 pub use resources::Resources;
 pub use set::ChangeSet;
+
 pub use source::Source;
 
 pub(crate) use context::ProgressSink;
+pub(crate) use set::within;
