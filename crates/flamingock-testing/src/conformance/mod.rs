@@ -1,0 +1,20 @@
+//! The suites: each sentence of a trait's `# Contract` is a case that every implementation runs.
+
+mod audit_store;
+mod case;
+mod lock;
+mod store_fixture;
+mod suite;
+mod support;
+mod target;
+mod target_fixture;
+
+pub use audit_store::audit_store_suite;
+pub use lock::lock_suite;
+pub use store_fixture::{Damage, StoreCapabilities, StoreFixture, StoreHandle, StorePlace};
+pub use suite::{Suite, run};
+pub use target::target_suite;
+pub use target_fixture::{End, TargetCapabilities, TargetFixture, TargetPlace, handle};
+
+/// What the methods of a fixture may fail with.
+pub type BoxError = Box<dyn std::error::Error + Send + Sync>;

@@ -1,0 +1,104 @@
+use std::process::ExitCode;
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+use futures_util::future::BoxFuture;
+use libtest_mimic::{Arguments, Completion, Failed, Trial};
+
+/// How long a case may take.
+const CASE_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// Names the implementations, separated by commas, whose absence is a failure.
+const REQUIRE: &str = "FLAMINGOCK_TEST_REQUIRE";
+
+/// The cases of one suite for one implementation. Made by [`audit_store_suite`](super::audit_store_suite),
+/// [`lock_suite`](super::lock_suite) and [`target_suite`](super::target_suite), run by [`run`].
+#[derive(Debug)]
+pub struct Suite {
+    trials: Vec<Trial>,
+}
+
+type Availability = Arc<dyn Fn() -> Result<(), String> + Send + Sync>;
+
+impl Suite {
+    /// A suite without cases. What it tests may be absent; that is asked once, when the first case runs.
+    pub(super) fn builder(
+        seam: &'static str,
+        implementation: String,
+        available: impl Fn() -> Result<(), String> + Send + Sync + 'static,
+    ) -> SuiteBuilder {
+        let answer = OnceLock::new();
+        let available = Arc::new(move || answer.get_or_init(&available).clone());
+        SuiteBuilder { seam, implementation, available, trials: Vec::new() }
+    }
+}
+
+/// Collects the cases of a [`Suite`].
+pub(super) struct SuiteBuilder {
+    seam: &'static str,
+    implementation: String,
+    available: Availability,
+    trials: Vec<Trial>,
+}
+
+impl SuiteBuilder {
+    /// Adds a case.
+    pub(super) fn case(
+        &mut self,
+        name: &str,
+        case: impl FnOnce() -> BoxFuture<'static, ()> + Send + 'static,
+    ) {
+        let available = Arc::clone(&self.available);
+        let implementation = self.implementation.clone();
+        let name = format!("{implementation}::{}::{name}", self.seam);
+        self.trials.push(Trial::ignorable_test(name, move || match available() {
+            Ok(()) => run_case(case),
+            Err(reason) if is_required(&implementation) => {
+                Err(format!("{implementation} is required by {REQUIRE}, and is not there: {reason}").into())
+            }
+            Err(reason) => Ok(Completion::ignored_with(reason)),
+        }));
+    }
+
+    pub(super) fn build(self) -> Suite {
+        Suite { trials: self.trials }
+    }
+}
+
+/// Runs suites as a test binary does: the arguments of `cargo test` filter, list and count the cases.
+///
+/// For the `main` of a test with `harness = false`. An implementation that is not there (its server
+/// is not running) is reported as ignored; if `FLAMINGOCK_TEST_REQUIRE` names it, as failed.
+pub fn run(suites: impl IntoIterator<Item = Suite>) -> ExitCode {
+    let trials = suites.into_iter().flat_map(|suite| suite.trials).collect();
+    libtest_mimic::run(&Arguments::from_args(), trials).exit_code()
+}
+
+fn is_required(implementation: &str) -> bool {
+    std::env::var(REQUIRE).is_ok_and(|names| names.split(',').any(|name| name.trim() == implementation))
+}
+
+/// Runs a case on a runtime of its own, so that none waits for another's connections or timers.
+fn run_case(case: impl FnOnce() -> BoxFuture<'static, ()>) -> Result<Completion, Failed> {
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
+    // On a worker, so that a case that blocks its thread cannot hold up the timeout.
+    let running = runtime.spawn(case());
+    let outcome = runtime.block_on(async { tokio::time::timeout(CASE_TIMEOUT, running).await });
+    runtime.shutdown_background();
+    match outcome {
+        Ok(Ok(())) => Ok(Completion::Completed),
+        Ok(Err(error)) => match error.try_into_panic() {
+            Ok(panic) => Err(message(&*panic).into()),
+            Err(error) => Err(error.to_string().into()),
+        },
+        Err(_) => Err(format!("not done after {CASE_TIMEOUT:?}").into()),
+    }
+}
+
+fn message(panic: &(dyn std::any::Any + Send)) -> String {
+    panic
+        .downcast_ref::<String>()
+        .cloned()
+        .or_else(|| panic.downcast_ref::<&str>().map(|text| (*text).to_owned()))
+        .unwrap_or_else(|| "panicked".to_owned())
+}
