@@ -8,6 +8,7 @@ pub mod change;
 pub mod event;
 mod history;
 pub mod lock;
+pub mod memory;
 pub mod pipeline;
 pub mod plan;
 pub mod report;
