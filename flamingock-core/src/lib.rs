@@ -4,7 +4,9 @@
 
 pub mod audit;
 mod backend;
+mod builder;
 pub mod change;
+mod error;
 pub mod event;
 mod history;
 pub mod lock;
@@ -12,10 +14,13 @@ pub mod memory;
 pub mod pipeline;
 pub mod plan;
 pub mod report;
+mod run;
 pub mod target;
 mod words;
 
 pub use backend::{BackendError, BackendErrorKind};
+pub use builder::{Flamingock, FlamingockBuilder, RunMode};
+pub use error::{RunError, RunErrorKind};
 pub use history::History;
 
 #[doc(hidden)]

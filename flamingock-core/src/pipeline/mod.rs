@@ -9,5 +9,5 @@ mod wiring;
 pub use problem::{BuildError, Problem};
 pub use stage::{Pipeline, PipelineChange, PipelineStage, Stage};
 
-pub(crate) use validate::{Assembly, assemble};
+pub(crate) use validate::{Assembly, assemble, bad_name};
 pub(crate) use wiring::Targets;

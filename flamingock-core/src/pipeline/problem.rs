@@ -19,7 +19,10 @@ impl Problem {
 
     /// A problem of a change.
     pub(crate) fn of(change: &Change, message: impl fmt::Display) -> Self {
-        Self { source: Some(change.source.clone()), message: format!("change `{}`: {message}", change.id.escape_debug()) }
+        Self {
+            source: Some(change.source.clone()),
+            message: format!("change `{}`: {message}", change.id.escape_debug()),
+        }
     }
 
     /// The same, at a line of the change's file.

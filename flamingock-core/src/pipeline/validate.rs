@@ -25,7 +25,8 @@ pub(crate) struct Assembly<'a> {
 pub(crate) fn assemble(assembly: Assembly<'_>) -> Result<Pipeline, Vec<Problem>> {
     let Assembly { mut changes, stages, strict, profiles, policies, targets, resources } = assembly;
     let mut problems = Vec::new();
-    changes.sort_by(|a, b| (&a.source.file, a.source.line, &a.id).cmp(&(&b.source.file, b.source.line, &b.id)));
+    changes
+        .sort_by(|a, b| (&a.source.file, a.source.line, &a.id).cmp(&(&b.source.file, b.source.line, &b.id)));
 
     if changes.is_empty() {
         problems.push(Problem::general(
@@ -34,14 +35,17 @@ pub(crate) fn assemble(assembly: Assembly<'_>) -> Result<Pipeline, Vec<Problem>>
         ));
     }
     problems.extend(stage_names(stages));
-    problems.extend(changes.iter().filter_map(|change| bad_name("id", &change.id).map(|bad| Problem::of(change, bad))));
+    problems.extend(
+        changes.iter().filter_map(|change| bad_name("id", &change.id).map(|bad| Problem::of(change, bad))),
+    );
     problems.extend(duplicates(
         changes.iter(),
         |change| change.id.clone(),
         |change, other| Problem::of(change, format_args!("the id is used twice, also at {}", other.source)),
     ));
 
-    let (active, inactive): (Vec<_>, Vec<_>) = changes.into_iter().partition(|change| change.is_for(profiles));
+    let (active, inactive): (Vec<_>, Vec<_>) =
+        changes.into_iter().partition(|change| change.is_for(profiles));
     let mut inactive: Vec<String> = inactive.into_iter().map(|change| change.id).collect();
     inactive.sort_unstable();
 
@@ -72,7 +76,10 @@ pub(crate) fn assemble(assembly: Assembly<'_>) -> Result<Pipeline, Vec<Problem>>
             |change, other| {
                 let (order, stage) = (change.order_text(), &stage.name);
                 let place = format!("`{}` at {}", other.id, other.source);
-                Problem::of(change, format_args!("order {order} is used twice in stage `{stage}`, also by {place}"))
+                Problem::of(
+                    change,
+                    format_args!("order {order} is used twice in stage `{stage}`, also by {place}"),
+                )
             },
         ));
     }
@@ -133,14 +140,25 @@ fn stage_of(change: &Change, stages: &[Stage]) -> Result<Option<usize>, Problem>
         let default = stages.is_empty() && name == Stage::DEFAULT;
         return declared.or(default.then_some(0)).map(Some).ok_or_else(|| {
             let known = names(stages.iter().map(|stage| stage.name.as_str()));
-            Problem::of(change, format_args!("stage `{name}` is not declared: declare it with `.stage(..)`; there is {known}"))
+            Problem::of(
+                change,
+                format_args!(
+                    "stage `{name}` is not declared: declare it with `.stage(..)`; there is {known}"
+                ),
+            )
         });
     }
     if stages.is_empty() {
         return Ok(Some(0));
     }
-    let modules = stages.iter().enumerate().flat_map(|(index, stage)| stage.modules.iter().map(move |m| (m.len(), index, m)));
-    Ok(modules.filter(|(_, _, module)| within(&change.module, module)).max_by_key(|(length, ..)| *length).map(|(_, index, _)| index))
+    let modules = stages
+        .iter()
+        .enumerate()
+        .flat_map(|(index, stage)| stage.modules.iter().map(move |m| (m.len(), index, m)));
+    Ok(modules
+        .filter(|(_, _, module)| within(&change.module, module))
+        .max_by_key(|(length, ..)| *length)
+        .map(|(_, index, _)| index))
 }
 
 /// Binds the change to its target.
@@ -181,7 +199,9 @@ fn duplicates<'a, K: Ord>(
     let mut problems = Vec::new();
     for change in changes {
         match first.entry(key(change)) {
-            std::collections::btree_map::Entry::Occupied(earlier) => problems.push(problem(change, earlier.get())),
+            std::collections::btree_map::Entry::Occupied(earlier) => {
+                problems.push(problem(change, earlier.get()))
+            }
             std::collections::btree_map::Entry::Vacant(free) => {
                 free.insert(change);
             }

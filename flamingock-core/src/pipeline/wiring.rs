@@ -36,7 +36,12 @@ pub(super) fn mode(change: &Change, target: &dyn TargetSystem) -> Result<Mode, P
 }
 
 /// Every parameter of every method must be found, before anything runs.
-pub(super) fn check(change: &Change, mode: Mode, target: &dyn TargetSystem, shared: &Resources) -> Vec<Problem> {
+pub(super) fn check(
+    change: &Change,
+    mode: Mode,
+    target: &dyn TargetSystem,
+    shared: &Resources,
+) -> Vec<Problem> {
     let wiring = Wiring { change, mode, target, shared };
     let mut problems = wiring.method("apply", &change.apply);
     problems.extend(change.rollback.iter().flat_map(|method| wiring.method("rollback", method)));
@@ -71,7 +76,8 @@ impl Wiring<'_> {
     }
 
     fn finds(&self, type_id: TypeId) -> bool {
-        let from_run = [TypeId::of::<ChangeContext>(), TypeId::of::<FencingToken>(), TypeId::of::<IdempotencyKey>()];
+        let from_run =
+            [TypeId::of::<ChangeContext>(), TypeId::of::<FencingToken>(), TypeId::of::<IdempotencyKey>()];
         from_run.contains(&type_id)
             || self.target.resources(self.mode).contains(type_id)
             || self.shared.contains(type_id)

@@ -118,19 +118,20 @@ impl fmt::Display for IssueReason {
 fn verdict(f: &mut fmt::Formatter<'_>, verified: Option<&Verified>) -> fmt::Result {
     match verified {
         None => Ok(()),
-        Some(Verified::State(TargetState::PartiallyApplied)) => f.write_str("; #[verify] says that it is partially applied"),
+        Some(Verified::State(TargetState::PartiallyApplied)) => {
+            f.write_str("; #[verify] says that it is partially applied")
+        }
         Some(Verified::State(TargetState::Applied)) => f.write_str("; #[verify] says that it is applied"),
-        Some(Verified::State(TargetState::NotApplied)) => f.write_str("; #[verify] says that it is not applied"),
+        Some(Verified::State(TargetState::NotApplied)) => {
+            f.write_str("; #[verify] says that it is not applied")
+        }
         Some(Verified::Failed(error)) => write!(f, "; #[verify] failed: {error}"),
     }
 }
 
 /// Whether nobody knows what the target has of it.
 pub(super) fn is_uncertain(latest: &AuditEntry) -> bool {
-    matches!(
-        latest.state,
-        Some(AuditState::Started | AuditState::Failed | AuditState::RollbackFailed)
-    )
+    matches!(latest.state, Some(AuditState::Started | AuditState::Failed | AuditState::RollbackFailed))
 }
 
 /// What must be found out about a change whose latest entry is this.
@@ -138,7 +139,10 @@ pub(crate) fn question(change: &PipelineChange, latest: Option<&AuditEntry>) -> 
     let Some(latest) = latest else { return Question::default() };
     if is_uncertain(latest) {
         let here = stays(change, latest);
-        Question { marker: here && change.mode == Mode::Transactional, verify: here && change.verify.is_some() }
+        Question {
+            marker: here && change.mode == Mode::Transactional,
+            verify: here && change.verify.is_some(),
+        }
     } else {
         let ruled_back = latest.state == Some(AuditState::ManualMarkedAsRolledBack);
         Question { marker: ruled_back && change.mode == Mode::Transactional, verify: false }

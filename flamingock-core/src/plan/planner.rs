@@ -99,9 +99,13 @@ pub fn plan<S: std::hash::BuildHasher>(
         stages.push(StagePlan { steps, issues });
     }
 
-    let known: HashSet<&str> =
-        pipeline.changes().map(|(_, change)| change.id.as_str()).chain(pipeline.inactive.iter().map(String::as_str)).collect();
-    let mut gone: Vec<&AuditEntry> = latest.values().filter(|entry| !known.contains(entry.change.as_str())).collect();
+    let known: HashSet<&str> = pipeline
+        .changes()
+        .map(|(_, change)| change.id.as_str())
+        .chain(pipeline.inactive.iter().map(String::as_str))
+        .collect();
+    let mut gone: Vec<&AuditEntry> =
+        latest.values().filter(|entry| !known.contains(entry.change.as_str())).collect();
     gone.sort_unstable_by_key(|entry| entry.sequence);
     let mut removed = Vec::new();
     for entry in gone {
@@ -144,8 +148,11 @@ fn changed(change: &PipelineChange, entry: Option<&AuditEntry>, policies: &Polic
 fn out_of_order(stage: &PipelineStage, steps: &[Step], policies: &Policies) -> Vec<Drift> {
     let last = steps.iter().rposition(|step| step.decision == Decision::Skip).unwrap_or(0);
     let before = stage.changes.iter().zip(steps).take(last);
-    let pending = before.filter(|(_, step)| matches!(&step.decision, Decision::Apply(attempt) if attempt.number == 1));
+    let pending =
+        before.filter(|(_, step)| matches!(&step.decision, Decision::Apply(attempt) if attempt.number == 1));
     pending
-        .filter_map(|(change, _)| drift(&change.id, Some(&change.source), DriftKind::OutOfOrder, policies.out_of_order))
+        .filter_map(|(change, _)| {
+            drift(&change.id, Some(&change.source), DriftKind::OutOfOrder, policies.out_of_order)
+        })
         .collect()
 }

@@ -80,7 +80,9 @@ impl fmt::Display for Drift {
             write!(f, " ({source})")?;
         }
         f.write_str(match self.kind {
-            DriftKind::Changed => " was edited after it was applied: put it back as it was and write a new change instead",
+            DriftKind::Changed => {
+                " was edited after it was applied: put it back as it was and write a new change instead"
+            }
             DriftKind::Missing => " is applied, but the code no longer has it: is this an older release?",
             DriftKind::OutOfOrder => " is new, but a change after it is applied already",
         })

@@ -168,8 +168,12 @@ pub struct ChangeReport {
 impl Report {
     /// The changes that failed, are not known, or need an operator, in order.
     pub fn failing(&self) -> impl Iterator<Item = &ChangeReport> {
-        let bad = [ChangeOutcome::RolledBack, ChangeOutcome::Failed, ChangeOutcome::Unknown, ChangeOutcome::Issue];
-        self.stages.iter().flat_map(|stage| &stage.details).filter(move |change| bad.contains(&change.outcome))
+        let bad =
+            [ChangeOutcome::RolledBack, ChangeOutcome::Failed, ChangeOutcome::Unknown, ChangeOutcome::Issue];
+        self.stages
+            .iter()
+            .flat_map(|stage| &stage.details)
+            .filter(move |change| bad.contains(&change.outcome))
     }
 
     /// One line: how it ended and how much was done.

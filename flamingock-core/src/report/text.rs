@@ -95,7 +95,9 @@ fn stages(report: &Report) -> String {
 
 fn changes(counters: &Counters) -> String {
     let Counters { total, applied, already_applied, failed, not_reached } = counters;
-    format!("{total} total — {applied} newly applied, {already_applied} already applied, {failed} failed, {not_reached} not reached")
+    format!(
+        "{total} total — {applied} newly applied, {already_applied} already applied, {failed} failed, {not_reached} not reached"
+    )
 }
 
 pub(super) fn summary(report: &Report) -> String {
@@ -103,11 +105,16 @@ pub(super) fn summary(report: &Report) -> String {
     let took = time(report.duration_ms);
     match report.status {
         RunStatus::Disabled => "Flamingock is disabled: nothing was looked at".to_owned(),
-        RunStatus::NoChanges => format!("Flamingock: up to date, {already_applied} change(s) applied before; took {took}"),
-        RunStatus::Success => format!("Flamingock: {applied} change(s) newly applied, {already_applied} before; took {took}"),
+        RunStatus::NoChanges => {
+            format!("Flamingock: up to date, {already_applied} change(s) applied before; took {took}")
+        }
+        RunStatus::Success => {
+            format!("Flamingock: {applied} change(s) newly applied, {already_applied} before; took {took}")
+        }
         RunStatus::Failed => {
             let ids = |wanted: fn(ChangeOutcome) -> bool| {
-                let ids: Vec<_> = report.failing().filter(|c| wanted(c.outcome)).map(|c| c.id.as_str()).collect();
+                let ids: Vec<_> =
+                    report.failing().filter(|c| wanted(c.outcome)).map(|c| c.id.as_str()).collect();
                 ids.join(", ")
             };
             let issues = ids(|outcome| outcome == ChangeOutcome::Issue);

@@ -1,0 +1,149 @@
+use std::error::Error;
+use std::fmt;
+
+use crate::report::Report;
+use crate::{BackendError, BackendErrorKind};
+
+/// Why a run did not end well, with the report of what it did before.
+#[derive(Debug)]
+pub struct RunError {
+    stop: Box<Stop>,
+    report: Box<Report>,
+}
+
+/// Why a run did not end well.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum RunErrorKind {
+    /// A change failed, or it is not known how it ended.
+    ChangeFailed,
+    /// A change needs an operator.
+    Issue,
+    /// Mode `check`: changes are pending.
+    Pending,
+    /// Mode `wait`: the changes were not applied in time.
+    WaitTimeout,
+    /// Another instance held the lock for too long.
+    LockTimeout,
+    /// The instance that was waited for ended badly.
+    AnotherRunFailed,
+    /// The lease was lost: another runner may be at work. Nothing more was recorded.
+    LeaseLost,
+    /// The run was cancelled.
+    Cancelled,
+    /// The audit store or the lock failed.
+    AuditStore,
+    /// A target system failed outside a change.
+    Target,
+    /// Code and audit have drifted apart, and the policy is to fail.
+    Drift,
+    /// The audit store is older than its targets: it was restored from a backup.
+    AuditWentBack,
+    /// A target is older than the audit says: it was restored from a backup.
+    TargetWentBack,
+    /// The targets know these changes under another service.
+    ServiceRenamed,
+    /// What was asked for cannot be done.
+    Refused,
+}
+
+impl RunError {
+    pub(crate) fn new(stop: Stop, report: Report) -> Self {
+        Self { stop: Box::new(stop), report: Box::new(report) }
+    }
+
+    /// Why.
+    pub fn kind(&self) -> RunErrorKind {
+        self.stop.kind
+    }
+
+    /// What was done before.
+    pub fn report(&self) -> &Report {
+        &self.report
+    }
+}
+
+impl fmt::Display for RunError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.stop.message)
+    }
+}
+
+impl Error for RunError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        self.stop.source.as_ref().map(|source| source as &(dyn Error + 'static))
+    }
+}
+
+/// Ends a run.
+#[derive(Debug)]
+pub(crate) struct Stop {
+    pub(crate) kind: RunErrorKind,
+    pub(crate) message: String,
+    pub(crate) source: Option<BackendError>,
+}
+
+impl Stop {
+    pub(crate) fn new(kind: RunErrorKind, message: impl Into<String>) -> Self {
+        Self { kind, message: message.into(), source: None }
+    }
+
+    pub(crate) fn lease_lost(what: impl fmt::Display) -> Self {
+        Self::new(
+            RunErrorKind::LeaseLost,
+            format!(
+                "the lease was lost: {what}. Nothing more was recorded; another instance goes on from here"
+            ),
+        )
+    }
+
+    /// From an error of the audit store or the lock.
+    pub(crate) fn store(doing: &str, address: &str, source: BackendError) -> Self {
+        if source.is_lease_lost() {
+            return Self { source: Some(source), ..Self::lease_lost(doing) };
+        }
+        Self::backend(RunErrorKind::AuditStore, format_args!("audit store {address}: {doing}"), source)
+    }
+
+    /// From an error of a target system outside a change.
+    pub(crate) fn target(doing: &str, target: &str, source: BackendError) -> Self {
+        Self::backend(RunErrorKind::Target, format_args!("target system `{target}`: {doing}"), source)
+    }
+
+    fn backend(kind: RunErrorKind, what: fmt::Arguments<'_>, source: BackendError) -> Self {
+        let message = format!("{what}: {source}. {}", remedy(source.kind()));
+        Self { kind, message, source: Some(source) }
+    }
+
+    /// Adds a sentence.
+    pub(crate) fn with(mut self, sentence: impl fmt::Display) -> Self {
+        self.message.push_str(&format!(". {sentence}"));
+        self
+    }
+}
+
+/// What to do next.
+fn remedy(kind: BackendErrorKind) -> &'static str {
+    match kind {
+        BackendErrorKind::Unavailable => "Check that it is up and reachable from here, then start again",
+        BackendErrorKind::Busy => {
+            "Another process keeps it locked: end that process, or wait, then start again"
+        }
+        BackendErrorKind::LeaseLost => "Another instance goes on from here",
+        BackendErrorKind::InvalidData => "It refused what was to be stored",
+        BackendErrorKind::Corrupt => "What is stored there was damaged: restore it, or have it looked at",
+        BackendErrorKind::Schema => {
+            "Its tables are not the ones this release expects: correct the names, or let it create them"
+        }
+        BackendErrorKind::NewerFormat => {
+            "It was written by a newer release: run that release, or a newer one"
+        }
+        BackendErrorKind::ReadOnly => {
+            "Give this user or this file write access, or run in mode `wait` or `check`"
+        }
+        BackendErrorKind::StorageFull => "Free some space, then start again",
+        BackendErrorKind::Denied => "Check user, password and permissions",
+        BackendErrorKind::Misconfigured => "Correct the configuration, then start again",
+        BackendErrorKind::Other => "See the cause above",
+    }
+}

@@ -1,0 +1,251 @@
+use std::time::Duration;
+
+use jiff::Timestamp;
+
+use super::within::{pauses, within};
+use crate::audit::{
+    Append, AuditEntry, AuditState, AuditStore, ChainHash, ErrorDetail, Evidence, FORMAT, Head, HeadChange,
+    Office, Operation, TxStrategy, Verdict,
+};
+use crate::builder::Settings;
+use crate::lock::FencingToken;
+use crate::pipeline::PipelineChange;
+use crate::target::{Mode, TargetSystem};
+use crate::{BackendError, BackendErrorKind, History};
+
+/// Appends under one office.
+///
+/// Entries that can wait are [noted](Self::note) and travel with the next append, so that a change
+/// costs one append: its STARTED carries the APPLIED of the one before.
+#[derive(Debug)]
+pub(super) struct Journal<'a> {
+    store: &'a dyn AuditStore,
+    settings: &'a Settings,
+    office: Office,
+    sequence: u64,
+    hash: ChainHash,
+    noted: Vec<AuditEntry>,
+}
+
+/// What an entry says besides what the run and its change give.
+#[derive(Debug, Clone)]
+pub(super) struct Line {
+    pub(super) operation: Operation,
+    pub(super) state: AuditState,
+    pub(super) attempt: u32,
+    pub(super) refers_to: Option<u64>,
+    pub(super) evidence: Evidence,
+    pub(super) duration: Option<Duration>,
+    pub(super) error: Option<ErrorDetail>,
+}
+
+impl<'a> Journal<'a> {
+    pub(super) fn new(store: &'a dyn AuditStore, settings: &'a Settings, office: Office) -> Self {
+        let Head { sequence, hash, .. } = office.head;
+        Self { store, settings, office, sequence, hash, noted: Vec::new() }
+    }
+
+    pub(super) fn token(&self) -> FencingToken {
+        self.office.token
+    }
+
+    pub(super) fn execution(&self) -> &str {
+        &self.office.execution.id
+    }
+
+    pub(super) fn history(&self) -> &History {
+        &self.office.history
+    }
+
+    /// The head as it was when this run took office.
+    pub(super) fn taken_head(&self) -> &Head {
+        &self.office.head
+    }
+
+    pub(super) fn sequence(&self) -> u64 {
+        self.sequence
+    }
+
+    pub(super) fn hash(&self) -> ChainHash {
+        self.hash
+    }
+
+    /// Changes that are applied but whose entry is not durable yet.
+    pub(super) fn unrecorded(&self) -> Vec<&str> {
+        self.noted.iter().map(|entry| entry.change.as_str()).collect()
+    }
+
+    /// An entry about a change, not numbered yet.
+    pub(super) fn entry(
+        &self,
+        stage: &str,
+        change: &PipelineChange,
+        target: &dyn TargetSystem,
+        line: Line,
+    ) -> AuditEntry {
+        let Settings { hostname, application_version, profiles, trace_id, metadata, .. } = self.settings;
+        let now = Timestamp::now();
+        AuditEntry {
+            format: FORMAT,
+            sequence: 0,
+            service: self.office.history.service.clone(),
+            tenant: self.office.history.tenant.clone(),
+            execution: self.office.execution.id.clone(),
+            operation: line.operation,
+            state: Some(line.state),
+            refers_to: line.refers_to,
+            stage: stage.to_owned(),
+            change: change.id.clone(),
+            order: change.order_text().to_owned(),
+            author: change.author.clone(),
+            description: change.description.clone(),
+            step: None,
+            attempt: line.attempt,
+            target_system: change.target_system.clone(),
+            target_kind: target.kind().to_owned(),
+            target_address: target.address(),
+            tx_strategy: match change.mode {
+                Mode::Transactional => TxStrategy::TxWithMarker,
+                Mode::Plain => TxStrategy::NonTx,
+            },
+            evidence: line.evidence,
+            recovery: change.recovery,
+            kind: change.kind,
+            source: change.source.to_string(),
+            checksum: change.checksum.clone(),
+            // Stores keep microseconds; what is hashed must be what comes back.
+            recorded_at: Timestamp::from_microsecond(now.as_microsecond()).unwrap_or(now),
+            duration: line.duration.map(|time| u64::try_from(time.as_micros()).unwrap_or(u64::MAX)),
+            hostname: hostname.clone(),
+            application: application_version.clone(),
+            library: env!("CARGO_PKG_VERSION").to_owned(),
+            profiles: profiles.clone(),
+            trace: trace_id.clone(),
+            operator: None,
+            reason: None,
+            error: line.error,
+            metadata: metadata.clone(),
+            token: self.office.token,
+            hash: ChainHash::GENESIS,
+        }
+    }
+
+    /// Keeps an entry for the next append.
+    pub(super) fn note(&mut self, entry: AuditEntry) {
+        self.noted.push(entry);
+    }
+
+    /// Makes what was noted and `entry` durable; returns the sequence of `entry`.
+    pub(super) async fn append(&mut self, entry: AuditEntry) -> Result<u64, BackendError> {
+        self.write(Some(entry), Vec::new(), None).await?;
+        Ok(self.sequence)
+    }
+
+    /// The run's last append: what was noted, and how it ended.
+    pub(super) async fn close(
+        &mut self,
+        digests: Vec<String>,
+        verdict: Option<Verdict>,
+    ) -> Result<(), BackendError> {
+        if self.noted.is_empty() && digests.is_empty() && verdict.is_none() {
+            return Ok(());
+        }
+        self.write(None, digests, verdict).await
+    }
+
+    async fn write(
+        &mut self,
+        entry: Option<AuditEntry>,
+        digests: Vec<String>,
+        verdict: Option<Verdict>,
+    ) -> Result<(), BackendError> {
+        let mut noted = std::mem::take(&mut self.noted);
+        let mut entries: Vec<AuditEntry> = noted.iter().cloned().chain(entry.clone()).collect();
+        match self.append_all(&mut entries, digests.clone(), verdict.clone()).await {
+            Err(error) if error.kind() == BackendErrorKind::InvalidData && !noted.is_empty() => {
+                // What is applied must be recorded, even if the next change cannot be.
+                noted.iter_mut().for_each(sanitise);
+                tracing::warn!(%error, "the audit store refused an entry; recording it with sanitised text");
+                if let Err(error) = self.append_all(&mut noted, Vec::new(), None).await {
+                    self.noted = noted;
+                    return Err(error);
+                }
+                let mut rest: Vec<AuditEntry> = entry.into_iter().collect();
+                self.append_all(&mut rest, digests, verdict).await
+            }
+            Err(error) => {
+                self.noted = noted;
+                Err(error)
+            }
+            Ok(()) => Ok(()),
+        }
+    }
+
+    /// Appends all of them or none. An answer that was lost is looked for in the head.
+    async fn append_all(
+        &mut self,
+        entries: &mut [AuditEntry],
+        digests: Vec<String>,
+        verdict: Option<Verdict>,
+    ) -> Result<(), BackendError> {
+        let (sequence, hash) = self.chain(entries);
+        let head = HeadChange { sequence, hash, digests, verdict };
+        let limit = self.settings.operation_timeout;
+        let mut pauses = pauses();
+        let mut asked_before = false;
+        loop {
+            let append = Append { expected: self.sequence, entries, head: head.clone() };
+            let error = match within(limit, "append", self.store.append(&self.office, &append)).await {
+                Ok(()) => break,
+                Err(error) if error.kind() == BackendErrorKind::InvalidData => return Err(error),
+                Err(error) if error.is_lease_lost() && !asked_before => return Err(error),
+                Err(error) => error,
+            };
+            asked_before = true;
+            match within(limit, "head", self.store.head(&self.office.history)).await {
+                Ok(Some(found))
+                    if !entries.is_empty() && found.sequence == sequence && found.hash == hash =>
+                {
+                    break;
+                }
+                Ok(Some(found)) if self.is_unchanged(&found) && error.is_temporary() => {}
+                Ok(Some(found)) if self.is_unchanged(&found) => return Err(error),
+                Ok(_) => {
+                    return Err(BackendError::lease_lost("append", "another run is in office").source(error));
+                }
+                Err(_) if error.is_temporary() => {}
+                Err(_) => return Err(error),
+            }
+            match pauses.next() {
+                Some(pause) => tokio::time::sleep(pause).await,
+                None => return Err(error),
+            }
+        }
+        (self.sequence, self.hash) = (sequence, hash);
+        Ok(())
+    }
+
+    fn is_unchanged(&self, head: &Head) -> bool {
+        let ours = head.token == self.office.token && head.execution == self.office.execution.id;
+        ours && head.sequence == self.sequence && head.hash == self.hash
+    }
+
+    /// Numbers the entries and chains them; returns where the chain then stands.
+    fn chain(&self, entries: &mut [AuditEntry]) -> (u64, ChainHash) {
+        let (mut sequence, mut hash) = (self.sequence, self.hash);
+        for entry in entries {
+            sequence += 1;
+            entry.sequence = sequence;
+            entry.hash = hash.next(entry);
+            hash = entry.hash;
+        }
+        (sequence, hash)
+    }
+}
+
+/// Leaves out what users write freely.
+fn sanitise(entry: &mut AuditEntry) {
+    entry.error = entry.error.as_ref().map(ErrorDetail::sanitised);
+    entry.description = None;
+    entry.metadata = None;
+}

@@ -1,0 +1,237 @@
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use tokio::sync::oneshot;
+use tokio_util::sync::CancellationToken;
+
+use super::within::within;
+use crate::error::Stop;
+use crate::lock::{FencingToken, Lease, LockStore};
+use crate::{BackendError, BackendErrorKind};
+
+/// The lock, held by this run and kept by a heartbeat.
+///
+/// The heartbeat has its own thread, runtime and connection: a change that blocks the
+/// application's runtime does not starve it. Dropped without [`release`](Self::release) (the run's
+/// future was dropped), the heartbeat gives the lock back.
+#[derive(Debug)]
+pub(super) struct HeldLease {
+    lease: Lease,
+    lock: Arc<dyn LockStore>,
+    belief: Arc<Belief>,
+    limit: Duration,
+    heartbeat: Option<Heartbeat>,
+}
+
+/// What this run believes about its lease.
+#[derive(Debug)]
+struct Belief {
+    /// A lease counts from the moment its last acknowledged extension was *sent*.
+    until: Mutex<Instant>,
+    lost: CancellationToken,
+}
+
+#[derive(Debug)]
+struct Heartbeat {
+    /// Sending stops it; dropping makes it release the lock and stop.
+    stop: oneshot::Sender<()>,
+    stopped: oneshot::Receiver<()>,
+}
+
+impl HeldLease {
+    /// Holds a lease that was asked for at `sent`.
+    pub(super) fn new(lease: Lease, sent: Instant, lock: Arc<dyn LockStore>, limit: Duration) -> Self {
+        let belief = Arc::new(Belief {
+            until: Mutex::new(sent + lease.request.lease),
+            lost: CancellationToken::new(),
+        });
+        let heartbeat = Heartbeat::start(&lease, &lock, &belief, limit);
+        Self { lease, lock, belief, limit, heartbeat }
+    }
+
+    /// The lock's own token. What appends and fences carry is the office's.
+    pub(super) fn token(&self) -> FencingToken {
+        self.lease.token
+    }
+
+    /// Resolves when the lease is lost.
+    pub(super) async fn lost(&self) {
+        self.belief.lost.cancelled().await;
+    }
+
+    /// Whether it is still ours, as far as we know. Asks the store only when we no longer know.
+    pub(super) async fn check(&self) -> Result<(), Stop> {
+        if self.belief.lost.is_cancelled() {
+            return Err(Stop::lease_lost(
+                "another instance took the lock, or it could not be extended in time",
+            ));
+        }
+        if self.belief.holds() { Ok(()) } else { self.check_at_store().await }
+    }
+
+    /// Whether it is still ours, as the store knows it. Extends it.
+    pub(super) async fn check_at_store(&self) -> Result<(), Stop> {
+        if self.belief.lost.is_cancelled() {
+            return self.check_lost();
+        }
+        let sent = Instant::now();
+        match within(self.limit, "extend lock", self.lock.extend(&self.lease)).await {
+            Ok(()) => {
+                self.belief.extended(sent + self.lease.request.lease);
+                Ok(())
+            }
+            // A single writer is in the way, so nobody can have taken the lock, nor can now.
+            Err(error) if error.kind() == BackendErrorKind::Busy => Ok(()),
+            Err(error) if error.is_temporary() && self.belief.holds() => Ok(()),
+            Err(error) => {
+                self.belief.lost.cancel();
+                Err(Stop { source: Some(error), ..Stop::lease_lost("it could not be extended") })
+            }
+        }
+    }
+
+    fn check_lost(&self) -> Result<(), Stop> {
+        if self.belief.lost.is_cancelled() {
+            Err(Stop::lease_lost("another instance took the lock"))
+        } else {
+            Ok(())
+        }
+    }
+
+    /// Gives the lock back. Best effort: it expires by itself.
+    pub(super) async fn release(mut self) {
+        if let Some(Heartbeat { stop, stopped }) = self.heartbeat.take() {
+            // An extension on its way must not arrive after the release.
+            let _ = stop.send(());
+            let _ = tokio::time::timeout(Duration::from_secs(1), stopped).await;
+        }
+        if let Err(error) = within(self.limit, "release lock", self.lock.release(&self.lease)).await {
+            tracing::warn!(%error, "the lock could not be released; it expires by itself");
+        }
+    }
+}
+
+impl Belief {
+    fn until(&self) -> MutexGuard<'_, Instant> {
+        self.until.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn holds(&self) -> bool {
+        Instant::now() < *self.until()
+    }
+
+    fn extended(&self, until: Instant) {
+        let mut current = self.until();
+        *current = until.max(*current);
+    }
+}
+
+impl Heartbeat {
+    fn start(
+        lease: &Lease,
+        lock: &Arc<dyn LockStore>,
+        belief: &Arc<Belief>,
+        limit: Duration,
+    ) -> Option<Self> {
+        let (stop, stopping) = oneshot::channel();
+        let (ended, stopped) = oneshot::channel();
+        let beats = Beats {
+            lease: lease.clone(),
+            lock: Arc::clone(lock),
+            belief: Arc::clone(belief),
+            limit: limit.min(lease.request.lease / 3),
+            dedicated: None,
+        };
+        let body = move || {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+            match runtime {
+                Ok(runtime) => runtime.block_on(beats.run(stopping)),
+                Err(error) => tracing::error!(%error, "no heartbeat: the lease cannot be extended"),
+            }
+            let _ = ended.send(());
+        };
+        match thread::Builder::new().name("flamingock-heartbeat".to_owned()).spawn(body) {
+            Ok(_) => Some(Self { stop, stopped }),
+            Err(error) => {
+                tracing::error!(%error, "no heartbeat: the lease cannot be extended");
+                None
+            }
+        }
+    }
+}
+
+/// What runs on the heartbeat's thread.
+struct Beats {
+    lease: Lease,
+    lock: Arc<dyn LockStore>,
+    belief: Arc<Belief>,
+    limit: Duration,
+    /// Opened at the first beat: most runs are over before it.
+    dedicated: Option<Arc<dyn LockStore>>,
+}
+
+impl Beats {
+    async fn run(mut self, mut stopping: oneshot::Receiver<()>) {
+        let third = self.lease.request.lease / 3;
+        let mut pause = third;
+        loop {
+            let beat = async {
+                tokio::time::sleep(pause).await;
+                self.beat().await
+            };
+            let beaten = tokio::select! {
+                stopped = &mut stopping => {
+                    if stopped.is_err() {
+                        self.give_back().await;
+                    }
+                    return;
+                }
+                beaten = beat => beaten,
+            };
+            pause = match beaten {
+                Ok(()) => third,
+                Err(error) if error.is_lease_lost() => return self.lose(&error),
+                Err(error) if error.kind() != BackendErrorKind::Busy && !self.belief.holds() => {
+                    return self.lose(&error);
+                }
+                Err(error) => {
+                    tracing::warn!(%error, "the lease could not be extended; trying again");
+                    third / 4
+                }
+            };
+        }
+    }
+
+    async fn beat(&mut self) -> Result<(), BackendError> {
+        let sent = Instant::now();
+        let lock = self.connection().await?;
+        within(self.limit, "extend lock", lock.extend(&self.lease)).await?;
+        self.belief.extended(sent + self.lease.request.lease);
+        Ok(())
+    }
+
+    async fn connection(&mut self) -> Result<Arc<dyn LockStore>, BackendError> {
+        if let Some(lock) = &self.dedicated {
+            return Ok(Arc::clone(lock));
+        }
+        let lock = within(self.limit, "connect heartbeat", self.lock.dedicated()).await?;
+        Ok(Arc::clone(self.dedicated.insert(lock)))
+    }
+
+    fn lose(&self, error: &BackendError) {
+        tracing::error!(%error, "the lease is lost");
+        self.belief.lost.cancel();
+    }
+
+    /// The run was dropped: nobody else gives the lock back.
+    async fn give_back(&mut self) {
+        let released = match self.connection().await {
+            Ok(lock) => within(self.limit, "release lock", lock.release(&self.lease)).await,
+            Err(error) => Err(error),
+        };
+        if let Err(error) = released {
+            tracing::warn!(%error, "the lock could not be released; it expires by itself");
+        }
+    }
+}
