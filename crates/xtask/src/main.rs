@@ -1,2 +1,43 @@
-//! Developer commands.
-fn main() {}
+//! What a developer types often: `cargo xtask test` and `cargo xtask fmt`.
+
+mod fmt;
+mod tally;
+mod test;
+mod workspace;
+
+use std::ffi::OsString;
+use std::process::ExitCode;
+
+use anyhow::Result;
+use clap::{Parser, Subcommand};
+
+#[derive(Parser)]
+#[command(name = "xtask", bin_name = "cargo xtask", about = "Developer commands of this workspace")]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Run the whole test suite with everything that it needs, and close with one line of counts
+    Test {
+        /// For the test binaries, such as a part of a test's name or `--nocapture`
+        #[arg(last = true)]
+        arguments: Vec<OsString>,
+    },
+    /// Format the workspace, also the changes that `include_changes!` declares
+    Fmt {
+        /// Change nothing; fail when something is not formatted
+        #[arg(long)]
+        check: bool,
+    },
+}
+
+fn main() -> Result<ExitCode> {
+    let passed = match Arguments::parse().command {
+        Command::Test { arguments } => test::run(&arguments)?,
+        Command::Fmt { check } => fmt::run(check)?,
+    };
+    Ok(if passed { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}

@@ -1,0 +1,19 @@
+use std::env;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::{Context, Result};
+
+/// The root of the workspace, wherever the command was typed.
+pub(crate) fn root() -> Result<PathBuf> {
+    let package = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let root = package.ancestors().nth(2).context("xtask is not two folders below the workspace")?;
+    Ok(root.to_owned())
+}
+
+/// The cargo that runs this program, at the root of the workspace.
+pub(crate) fn cargo() -> Result<Command> {
+    let mut cargo = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    cargo.current_dir(root()?);
+    Ok(cargo)
+}
