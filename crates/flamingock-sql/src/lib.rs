@@ -1,1 +1,20 @@
-//! Under construction.
+//! What Flamingock's audit stores and target systems on SQL databases share: the [`Dialect`] of a
+//! database, the mapping of its errors, tables and quoting.
+//!
+//! Statements are text with quoted literals, run as simple queries: nothing is prepared or cached on
+//! a server, so the same code works behind a connection pooler. What differs between databases is
+//! in their [`Dialect`]; the stores and targets themselves are written once.
+
+mod dialect;
+mod operation;
+mod row;
+#[cfg(feature = "sqlite")]
+mod sqlite;
+mod table;
+
+pub use dialect::{Connection, Diagnosis, Dialect, Options};
+pub use operation::Operation;
+pub use row::Row;
+#[cfg(feature = "sqlite")]
+pub use sqlite::Sqlite;
+pub use table::{Column, ColumnKind, Table, check_prefix, ensure_tables};

@@ -1,1 +1,22 @@
-//! Under construction.
+//! Audit store and lock for Flamingock on SQL databases. One feature per database: `sqlite`.
+//!
+//! The store is written once, over the [`Dialect`](flamingock_sql::Dialect) of a database. It keeps
+//! three tables, each name beginning with a prefix (`flamingock_` unless told otherwise):
+//!
+//! - `entries`: the audit, a row per entry, a column per field;
+//! - `heads`: where each history stands, a row per history;
+//! - `locks`: who holds the lock of each history, a row per history.
+
+mod audit;
+mod dialect;
+mod head;
+mod lock;
+mod schema;
+#[cfg(feature = "sqlite")]
+mod sqlite;
+mod store;
+
+pub use dialect::StoreDialect;
+#[cfg(feature = "sqlite")]
+pub use sqlite::SqliteAuditStore;
+pub use store::SqlAuditStore;

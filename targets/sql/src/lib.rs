@@ -1,1 +1,21 @@
-//! Under construction.
+//! Target systems for Flamingock on SQL databases. One feature per database: `sqlite`.
+//!
+//! The target is written once, over the [`Dialect`](flamingock_sql::Dialect) of a database. In the
+//! database that it changes it keeps two tables, each name beginning with a prefix (`flamingock_`
+//! unless told otherwise):
+//!
+//! - `fences`: which run may write here, a row per history;
+//! - `markers`: how far each change got, a row per change, written in the change's own transaction.
+
+mod dialect;
+mod markers;
+mod rows;
+mod session;
+#[cfg(feature = "sqlite")]
+mod sqlite;
+mod target;
+
+pub use dialect::TargetDialect;
+#[cfg(feature = "sqlite")]
+pub use sqlite::SqliteTarget;
+pub use target::SqlTarget;

@@ -1,0 +1,73 @@
+use std::fmt;
+use std::future::Future;
+
+use flamingock_core::BackendErrorKind;
+use sqlx::error::DatabaseError;
+
+use crate::{ColumnKind, Row};
+
+/// The connection of a dialect.
+pub type Connection<D> = <<D as Dialect>::Database as sqlx::Database>::Connection;
+
+/// What a connection of a dialect is opened with.
+pub type Options<D> = <Connection<D> as sqlx::Connection>::Options;
+
+/// How one database differs from the others: its SQL, its quoting and its errors.
+pub trait Dialect: fmt::Debug + Send + Sync + Sized + 'static {
+    /// The driver.
+    type Database: sqlx::Database;
+
+    /// Name of the database: `sqlite`, `postgres`, ..
+    const KIND: &'static str;
+
+    /// Begins a transaction that is going to write.
+    const BEGIN: &'static str;
+
+    /// The database's own clock, as an expression: microseconds since 1970, an integer.
+    const NOW: &'static str;
+
+    /// What a `SELECT` ends with to lock its rows; empty where [`BEGIN`](Self::BEGIN) locks enough.
+    const FOR_UPDATE: &'static str;
+
+    /// The type of a column, compared byte by byte where it is text.
+    fn column_type(kind: ColumnKind) -> &'static str;
+
+    /// An identifier, quoted.
+    fn quote_name(name: &str) -> String;
+
+    /// A text literal, quoted so that nothing in it can end it. `text` has no NUL.
+    fn quote_text(text: &str) -> String;
+
+    /// A query that lists the columns of a table, one name per row; no rows when there is none.
+    fn columns_of(table: &str) -> String;
+
+    /// Where a connection leads, without secrets.
+    fn address(options: &Options<Self>) -> String;
+
+    /// What an error of the database means.
+    fn diagnose(error: &dyn DatabaseError, options: &Options<Self>) -> Diagnosis;
+
+    /// Whether the error says that a table is not there.
+    fn is_missing_table(error: &dyn DatabaseError) -> bool;
+
+    /// Runs a query and reads all its rows.
+    fn rows(
+        connection: &mut Connection<Self>,
+        sql: String,
+    ) -> impl Future<Output = Result<Vec<Row>, sqlx::Error>> + Send;
+
+    /// Runs a statement; the number of rows it changed.
+    fn execute(
+        connection: &mut Connection<Self>,
+        sql: String,
+    ) -> impl Future<Output = Result<u64, sqlx::Error>> + Send;
+}
+
+/// What an error means, and what helps.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Diagnosis {
+    /// What went wrong.
+    pub kind: BackendErrorKind,
+    /// What to do about it, as part of a sentence; empty when the database's own words say enough.
+    pub remedy: &'static str,
+}

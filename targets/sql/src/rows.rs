@@ -1,0 +1,194 @@
+use flamingock_core::lock::FencingToken;
+use flamingock_core::target::{Fence, Marker, MarkerState, MarkerUpdate};
+use flamingock_core::{BackendError, History};
+use flamingock_sql::{Column, ColumnKind, Connection, Operation, Row, Table};
+
+use crate::TargetDialect;
+
+/// The fence and marker rows of a target: where they are, and how they are read and written.
+#[derive(Debug, Clone)]
+pub(crate) struct Rows {
+    pub(crate) prefix: String,
+}
+
+impl Rows {
+    pub(crate) fn tables(&self) -> [Table; 2] {
+        use ColumnKind::{Integer, Key, Text};
+        let fences = Table {
+            name: format!("{}fences", self.prefix),
+            columns: vec![
+                Column::new("service", Key),
+                Column::new("tenant", Key),
+                Column::new("token", Integer),
+                Column::new("execution_id", Text),
+            ],
+            key: &["service", "tenant"],
+            index: None,
+        };
+        let markers = Table {
+            name: format!("{}markers", self.prefix),
+            columns: vec![
+                Column::new("service", Key),
+                Column::new("tenant", Key),
+                Column::new("change_id", Key),
+                Column::new("state", Text),
+                Column::new("execution_id", Text),
+                Column::new("token", Integer),
+                Column::new("sequence", Integer),
+                Column::nullable("session", Text),
+                Column::nullable("progress", Text),
+            ],
+            key: &["service", "tenant", "change_id"],
+            index: None,
+        };
+        [fences, markers]
+    }
+
+    pub(crate) fn fences<D: TargetDialect>(&self) -> String {
+        D::quote_name(&format!("{}fences", self.prefix))
+    }
+
+    pub(crate) fn markers<D: TargetDialect>(&self) -> String {
+        D::quote_name(&format!("{}markers", self.prefix))
+    }
+
+    /// Locks a history's fence until the transaction ends, and reads it.
+    pub(crate) async fn lock_fence<D: TargetDialect>(
+        &self,
+        operation: &Operation<'_, D>,
+        connection: &mut Connection<D>,
+        history: &History,
+    ) -> Result<Option<Fence>, BackendError> {
+        let (fences, of) = (self.fences::<D>(), operation.of(history)?);
+        if operation.rows_if_table(connection, D::lock_fence(&fences, &of)).await?.is_none() {
+            return Ok(None);
+        }
+        let columns = ["token", "execution_id"].map(D::quote_name).join(", ");
+        let rows = operation.rows(connection, format!("SELECT {columns} FROM {fences} WHERE {of}")).await?;
+        let read = |row: &Row| -> Result<Fence, String> {
+            let token = FencingToken(row.unsigned(0)?);
+            Ok(Fence { history: history.clone(), token, execution: row.text(1)?.to_owned() })
+        };
+        let corrupt = |problem| operation.corrupt(format_args!("the fence of {history}"), problem);
+        rows.first().map(read).transpose().map_err(corrupt)
+    }
+
+    /// Puts a fence where the one of its history stood, or none.
+    pub(crate) fn write_fence<D: TargetDialect>(
+        &self,
+        operation: &Operation<'_, D>,
+        fence: &Fence,
+        stands: bool,
+    ) -> Result<String, BackendError> {
+        let values = [
+            ("token", operation.number(fence.token.0)?),
+            ("execution_id", operation.text(&fence.execution)?),
+        ];
+        write(operation, &self.fences::<D>(), &fence.history, None, &values, stands)
+    }
+
+    /// The marker of a change.
+    pub(crate) async fn read_marker<D: TargetDialect>(
+        &self,
+        operation: &Operation<'_, D>,
+        connection: &mut Connection<D>,
+        history: &History,
+        change: &str,
+    ) -> Result<Option<Marker>, BackendError> {
+        let columns = ["state", "execution_id", "token", "sequence", "session"].map(D::quote_name).join(", ");
+        let condition = marker_of(operation, history, change)?;
+        let sql = format!("SELECT {columns} FROM {} WHERE {condition}", self.markers::<D>());
+        let rows = operation.rows_if_table(connection, sql).await?;
+        let corrupt =
+            |problem| operation.corrupt(format_args!("the marker of {change} of {history}"), problem);
+        rows.iter().flatten().next().map(read_marker).transpose().map_err(corrupt)
+    }
+
+    /// Puts a marker where the one of its change stood, or none.
+    pub(crate) fn write_marker<D: TargetDialect>(
+        &self,
+        operation: &Operation<'_, D>,
+        fence: &Fence,
+        update: &MarkerUpdate,
+        session: Option<String>,
+        stands: bool,
+    ) -> Result<String, BackendError> {
+        let session = session.map_or(Ok("NULL".to_owned()), |name| operation.text(&name))?;
+        let values = [
+            ("state", operation.text(update.state.as_str())?),
+            ("execution_id", operation.text(&fence.execution)?),
+            ("token", operation.number(fence.token.0)?),
+            ("sequence", operation.number(update.sequence)?),
+            ("session", session),
+        ];
+        write(operation, &self.markers::<D>(), &fence.history, Some(&update.change), &values, stands)
+    }
+
+    /// Turns the marker that this run wrote, and no other.
+    pub(crate) fn finish_marker<D: TargetDialect>(
+        &self,
+        operation: &Operation<'_, D>,
+        fence: &Fence,
+        update: &MarkerUpdate,
+    ) -> Result<String, BackendError> {
+        let [state, execution, sequence] = ["state", "execution_id", "sequence"].map(D::quote_name);
+        Ok(format!(
+            "UPDATE {} SET {state} = {} WHERE {} AND {execution} = {} AND {state} = {} AND {sequence} = {}",
+            self.markers::<D>(),
+            operation.text(update.state.finished().as_str())?,
+            marker_of(operation, &fence.history, &update.change)?,
+            operation.text(&fence.execution)?,
+            operation.text(update.state.as_str())?,
+            operation.number(update.sequence)?,
+        ))
+    }
+}
+
+fn marker_of<D: TargetDialect>(
+    operation: &Operation<'_, D>,
+    history: &History,
+    change: &str,
+) -> Result<String, BackendError> {
+    Ok(format!("{} AND {} = {}", operation.of(history)?, D::quote_name("change_id"), operation.text(change)?))
+}
+
+fn read_marker(row: &Row) -> Result<Marker, String> {
+    let word = row.text(0)?;
+    let state = MarkerState::parse(word).ok_or_else(|| format!("the state `{}`", word.escape_debug()))?;
+    Ok(Marker {
+        state,
+        execution: row.text(1)?.to_owned(),
+        token: FencingToken(row.unsigned(2)?),
+        sequence: row.unsigned(3)?,
+        session: row.optional_text(4)?.map(str::to_owned),
+    })
+}
+
+/// Inserts a row, or changes the one that stands. The fence is locked, so nobody is faster.
+fn write<D: TargetDialect>(
+    operation: &Operation<'_, D>,
+    table: &str,
+    history: &History,
+    change: Option<&str>,
+    values: &[(&str, String)],
+    stands: bool,
+) -> Result<String, BackendError> {
+    if stands {
+        let assignments: Vec<String> =
+            values.iter().map(|(name, value)| format!("{} = {value}", D::quote_name(name))).collect();
+        let condition = match change {
+            Some(change) => marker_of(operation, history, change)?,
+            None => operation.of(history)?,
+        };
+        return Ok(format!("UPDATE {table} SET {} WHERE {condition}", assignments.join(", ")));
+    }
+    let mut row =
+        vec![("service", operation.text(&history.service)?), ("tenant", operation.text(&history.tenant)?)];
+    if let Some(change) = change {
+        row.push(("change_id", operation.text(change)?));
+    }
+    row.extend(values.iter().cloned());
+    let (names, values): (Vec<String>, Vec<String>) =
+        row.into_iter().map(|(name, value)| (D::quote_name(name), value)).unzip();
+    Ok(format!("INSERT INTO {table} ({}) VALUES ({})", names.join(", "), values.join(", ")))
+}

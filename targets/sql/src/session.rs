@@ -1,0 +1,148 @@
+use std::any::{Any, TypeId};
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use flamingock_core::lock::FencingToken;
+use flamingock_core::target::{Begun, Fence, MarkerState, MarkerUpdate, Session};
+use flamingock_core::{BackendError, BackendErrorKind};
+use flamingock_sql::{Connection, Operation, Options};
+use sqlx::pool::PoolConnection;
+use sqlx::{Pool, Transaction};
+
+use crate::TargetDialect;
+use crate::rows::Rows;
+
+/// The connection of a session, as its mode wants it.
+pub(crate) enum Held<D: TargetDialect> {
+    Transaction(Transaction<'static, D::Database>),
+    Plain(PoolConnection<D::Database>),
+}
+
+impl<D: TargetDialect> Held<D> {
+    pub(crate) fn connection(&mut self) -> &mut Connection<D> {
+        match self {
+            Self::Transaction(transaction) => transaction,
+            Self::Plain(connection) => connection,
+        }
+    }
+}
+
+/// A session on an SQL database.
+pub(crate) struct SqlSession<D: TargetDialect> {
+    pub(crate) held: Held<D>,
+    pub(crate) watch: D::Watch,
+    /// Where `held` came from.
+    pub(crate) connections: Pool<D::Database>,
+    /// The target's.
+    pub(crate) pool: Pool<D::Database>,
+    pub(crate) options: Arc<Options<D>>,
+    pub(crate) rows: Rows,
+    /// Under which the marker was written.
+    pub(crate) fence: Option<Fence>,
+}
+
+#[async_trait]
+impl<D: TargetDialect> Session for SqlSession<D> {
+    fn handle(&mut self, type_id: TypeId) -> Option<&mut (dyn Any + Send)> {
+        if type_id == TypeId::of::<Connection<D>>() {
+            return Some(self.held.connection());
+        }
+        match &mut self.held {
+            Held::Transaction(transaction)
+                if type_id == TypeId::of::<Transaction<'static, D::Database>>() =>
+            {
+                Some(transaction)
+            }
+            Held::Transaction(_) | Held::Plain(_) => None,
+        }
+    }
+
+    async fn begin_marker(&mut self, fence: &Fence, update: &MarkerUpdate) -> Result<Begun, BackendError> {
+        let options = Arc::clone(&self.options);
+        let operation = Operation::<D>::new("begin marker", &options);
+        let Held::Transaction(connection) = &mut self.held else {
+            return Err(operation.fail(BackendErrorKind::Misconfigured, "a plain session keeps no markers"));
+        };
+        let stands = self.rows.lock_fence(&operation, connection, &fence.history).await?;
+        if stands.as_ref() != Some(fence) {
+            return Ok(Begun::Fenced(stands.map_or(FencingToken(0), |stands| stands.token)));
+        }
+        let marker = self.rows.read_marker(&operation, connection, &fence.history, &update.change).await?;
+        let is_known = marker.is_some();
+        if let Some(marker) = marker.filter(|_| update.state == MarkerState::Begun)
+            && marker.state == MarkerState::Done
+            && marker.sequence > update.outranks
+        {
+            return Ok(Begun::Stands(marker));
+        }
+        let session = D::session_name(&self.watch);
+        let sql = self.rows.write_marker(&operation, fence, update, session, is_known)?;
+        operation.execute(connection, sql).await?;
+        self.fence = Some(fence.clone());
+        Ok(Begun::Written)
+    }
+
+    async fn finish_marker(&mut self, update: &MarkerUpdate) -> Result<(), BackendError> {
+        let options = Arc::clone(&self.options);
+        let operation = Operation::<D>::new("finish marker", &options);
+        let ended = || {
+            let message = format!(
+                "the change `{}` ended its own transaction, by COMMIT, ROLLBACK or a statement that implies one: \
+                 leave that to the run, or declare the change with `transactional = false`",
+                update.change
+            );
+            operation.fail(BackendErrorKind::Other, message)
+        };
+        let Some(fence) = self.fence.as_ref().filter(|_| !D::was_ended(&self.watch)) else {
+            return Err(ended());
+        };
+        let sql = self.rows.finish_marker(&operation, fence, update)?;
+        match operation.execute(self.held.connection(), sql).await? {
+            1 => Ok(()),
+            _ => Err(ended()),
+        }
+    }
+
+    async fn commit(self: Box<Self>) -> Result<(), BackendError> {
+        let Self { held, watch, connections, options, .. } = *self;
+        let committed = match held {
+            Held::Transaction(transaction) => {
+                D::permit_commit(&watch);
+                transaction.commit().await
+            }
+            Held::Plain(connection) => {
+                drop(connection);
+                Ok(())
+            }
+        };
+        D::close(connections).await;
+        committed.map_err(|error| Operation::<D>::new("commit", &options).error(error))
+    }
+
+    async fn rollback(self: Box<Self>) -> Result<(), BackendError> {
+        let Self { held, connections, options, .. } = *self;
+        let rolled_back = match held {
+            Held::Transaction(transaction) => transaction.rollback().await,
+            Held::Plain(connection) => {
+                drop(connection);
+                Ok(())
+            }
+        };
+        D::close(connections).await;
+        match rolled_back {
+            // A transaction that the change ended itself cannot be rolled back: it is gone all the same.
+            Err(error) if !D::CLOSE_ENDS_SESSIONS => {
+                Err(Operation::<D>::new("rollback", &options).error(error))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    async fn abort(self: Box<Self>) -> Result<(), BackendError> {
+        let Self { held, watch, connections, pool, options, .. } = *self;
+        let interrupted = D::interrupt(&pool, &watch).await;
+        drop(held);
+        D::close(connections).await;
+        interrupted.map_err(|error| Operation::<D>::new("abort", &options).error(error))
+    }
+}

@@ -1,0 +1,195 @@
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use flamingock_core::change::Resources;
+use flamingock_core::target::{Markers, Mode, Session, SessionType, TargetSystem};
+use flamingock_core::{BackendError, BackendErrorKind};
+use flamingock_sql::{Connection, Operation, Options, Table, check_prefix};
+use sqlx::{Pool, Transaction};
+
+use crate::TargetDialect;
+use crate::rows::Rows;
+use crate::session::{Held, SqlSession};
+
+/// How long a session waits for a lock unless told.
+const LOCK_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// A target system on an SQL database. Use it by the name of its database, such as
+/// [`SqliteTarget`](crate::SqliteTarget).
+pub struct SqlTarget<D: TargetDialect> {
+    id: String,
+    pub(crate) pool: Pool<D::Database>,
+    pub(crate) options: Arc<Options<D>>,
+    pub(crate) rows: Rows,
+    pub(crate) create_tables: bool,
+    pub(crate) lock_timeout: Duration,
+    transactional: Resources,
+    plain: Resources,
+}
+
+impl<D: TargetDialect> SqlTarget<D> {
+    /// The target with this id, in the database that `pool` leads to.
+    pub fn new(id: impl Into<String>, pool: Pool<D::Database>) -> Self {
+        let options = pool.connect_options();
+        let mut plain = Resources::new();
+        // Not in a transaction: through the pool a change would get around it.
+        plain.insert(pool.clone());
+        Self {
+            id: id.into(),
+            pool,
+            options,
+            rows: Rows { prefix: "flamingock_".to_owned() },
+            create_tables: true,
+            lock_timeout: LOCK_TIMEOUT,
+            transactional: Resources::new(),
+            plain,
+        }
+    }
+
+    /// Adds a dependency that this target's changes take as `&T`.
+    #[must_use]
+    pub fn with<T: Send + Sync + 'static>(self, dependency: T) -> Self {
+        self.with_arc(Arc::new(dependency))
+    }
+
+    /// Adds a shared dependency that this target's changes take as `&T`; `T` may be a trait object.
+    #[must_use]
+    pub fn with_arc<T: ?Sized + Send + Sync + 'static>(mut self, dependency: Arc<T>) -> Self {
+        self.transactional.insert_arc(Arc::clone(&dependency));
+        self.plain.insert_arc(dependency);
+        self
+    }
+
+    /// What the names of its tables begin with; `flamingock_` unless told. Letters, digits and
+    /// underscores; anything else is refused before anything runs.
+    #[must_use]
+    pub fn table_prefix(mut self, prefix: impl Into<String>) -> Self {
+        self.rows.prefix = prefix.into();
+        self
+    }
+
+    /// Whether missing tables are created; yes unless told. If not, they are only checked, and the
+    /// error names what is missing: [`ddl`](Self::ddl) creates it.
+    #[must_use]
+    pub fn create_tables(mut self, create: bool) -> Self {
+        self.create_tables = create;
+        self
+    }
+
+    /// How long a change waits for a lock of the database; 10 seconds unless told.
+    #[must_use]
+    pub fn lock_timeout(mut self, timeout: Duration) -> Self {
+        self.lock_timeout = timeout;
+        self
+    }
+
+    /// The statements that create its tables, for those who create them by hand.
+    pub fn ddl(&self) -> String {
+        let statements: Vec<String> = self.rows.tables().iter().flat_map(Table::ddl::<D>).collect();
+        statements.join(";\n") + ";\n"
+    }
+
+    pub(crate) fn operation(&self, name: &'static str) -> Operation<'_, D> {
+        Operation::new(name, self.options.as_ref())
+    }
+
+    /// Connections for one session, unless the target is set up in a way that cannot work.
+    pub(crate) fn connections(
+        &self,
+        operation: &Operation<'_, D>,
+    ) -> Result<Pool<D::Database>, BackendError> {
+        if let Some(problem) = check_prefix(&self.rows.prefix).err().or_else(|| D::refusal(&self.options)) {
+            return Err(operation.fail(BackendErrorKind::Misconfigured, problem));
+        }
+        Ok(D::connections(&self.pool, self.lock_timeout))
+    }
+}
+
+impl<D: TargetDialect> fmt::Debug for SqlTarget<D> {
+    /// Without the pool: its options may hold a password.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SqlTarget")
+            .field("id", &self.id)
+            .field("address", &D::address(&self.options))
+            .field("table_prefix", &self.rows.prefix)
+            .field("create_tables", &self.create_tables)
+            .field("lock_timeout", &self.lock_timeout)
+            .finish_non_exhaustive()
+    }
+}
+
+#[async_trait]
+impl<D: TargetDialect> TargetSystem for SqlTarget<D> {
+    fn id(&self) -> &str {
+        &self.id
+    }
+
+    fn kind(&self) -> &str {
+        D::KIND
+    }
+
+    fn address(&self) -> String {
+        D::address(&self.options)
+    }
+
+    fn resources(&self, mode: Mode) -> &Resources {
+        match mode {
+            Mode::Transactional => &self.transactional,
+            Mode::Plain => &self.plain,
+        }
+    }
+
+    fn session_types(&self, mode: Mode) -> Option<Vec<SessionType>> {
+        let connection = SessionType::of::<Connection<D>>();
+        Some(match mode {
+            Mode::Transactional => vec![connection, SessionType::of::<Transaction<'static, D::Database>>()],
+            Mode::Plain => vec![connection],
+        })
+    }
+
+    async fn check(&self) -> Result<(), BackendError> {
+        let operation = self.operation("check");
+        let connections = self.connections(&operation)?;
+        let reached = match connections.acquire().await {
+            Ok(mut connection) => operation.rows(&mut connection, D::PROBE.to_owned()).await.map(drop),
+            Err(error) => Err(operation.error(error)),
+        };
+        D::close(connections).await;
+        reached
+    }
+
+    async fn open(&self, mode: Mode) -> Result<Box<dyn Session>, BackendError> {
+        let operation = self.operation("open session");
+        let connections = self.connections(&operation)?;
+        let opened = async {
+            let mut held = match mode {
+                // The fence is locked by the first statement, not here: who waits there waits for it.
+                Mode::Transactional => Held::Transaction(connections.begin().await?),
+                Mode::Plain => Held::Plain(connections.acquire().await?),
+            };
+            let watch = D::watch(held.connection(), mode).await?;
+            Ok((held, watch))
+        };
+        match opened.await {
+            Ok((held, watch)) => Ok(Box::new(SqlSession::<D> {
+                held,
+                watch,
+                connections,
+                pool: self.pool.clone(),
+                options: Arc::clone(&self.options),
+                rows: self.rows.clone(),
+                fence: None,
+            })),
+            Err(error) => {
+                D::close(connections).await;
+                Err(operation.error(error))
+            }
+        }
+    }
+
+    fn markers(&self) -> Option<&dyn Markers> {
+        Some(self)
+    }
+}
