@@ -10,7 +10,7 @@ use super::acquire::Entry;
 use super::journal::Journal;
 use super::lease::HeldLease;
 use super::method::{Limits, Surroundings};
-use super::within::{retrying, within};
+use super::within::retrying;
 use crate::BackendError;
 use crate::audit::{AuditState, Execution, Head, Office, Operation, TxStrategy, Verdict, VerdictStatus};
 use crate::builder::{Flamingock, RunMode};
@@ -28,6 +28,8 @@ use crate::target::{Fence, FenceRaised, Mode, TargetSystem};
 pub(super) struct Run<'a> {
     pub(super) app: &'a Flamingock,
     pub(super) execution: String,
+    /// Undoes instead of applying: a complete head is no reason to leave.
+    pub(super) undoing: bool,
     pub(super) stages: Vec<StageReport>,
     drifts: Vec<Drift>,
     head: Option<AuditHead>,
@@ -100,6 +102,7 @@ impl<'a> Run<'a> {
         Self {
             app,
             execution: uuid::Uuid::now_v7().to_string(),
+            undoing: false,
             stages: Vec::new(),
             drifts: Vec::new(),
             head: None,
@@ -277,7 +280,7 @@ impl<'a> Run<'a> {
     }
 
     pub(super) fn is_complete(&self, head: &Head) -> bool {
-        head.digests.contains(&self.app.pipeline.digest)
+        !self.undoing && head.digests.contains(&self.app.pipeline.digest)
     }
 
     // ---- office and fences ----
@@ -507,7 +510,7 @@ impl<'a> Run<'a> {
         let history = &self.app.settings.history;
         let mut stages = self.stages.clone();
         let reached = stages.len();
-        if status == RunStatus::Failed {
+        if status == RunStatus::Failed && !self.undoing {
             stages.extend(self.app.pipeline.stages.iter().skip(reached).map(|stage| {
                 let mut report = StageReport::new(stage);
                 report.changes.not_reached = report.changes.total;

@@ -89,7 +89,8 @@ impl Run<'_> {
             self.change_ended(report, change_report(change, ended, began));
             if !good {
                 report.state = StageState::Failed;
-                return Ok(());
+                // Whoever waits for a run that was told to stop is to try for itself.
+                return if self.app.settings.cancel.is_cancelled() { Err(self.cancelled()) } else { Ok(()) };
             }
         }
         Ok(())

@@ -1,0 +1,166 @@
+//! Changes on the in-memory targets, made by hand.
+#![allow(dead_code, missing_docs, unreachable_pub, reason = "each test binary uses a part of it")]
+
+use std::any::TypeId;
+use std::sync::Arc;
+
+use flamingock_core::audit::{AuditEntry, AuditStore, ChainHash, EntryFilter, verify_chain};
+use flamingock_core::change::{
+    Body, BoxError, Change, Method, MethodError, Order, Param, ParamKind, Source, TargetState,
+};
+use flamingock_core::memory::{MemoryMap, MemoryStore, MemoryTarget, MemoryTransaction};
+use flamingock_core::{Flamingock, FlamingockBuilder, History};
+
+pub type Outcome = Result<(), BoxError>;
+
+/// A change of the transactional target `db`.
+pub fn tx(
+    id: &str,
+    order: &str,
+    body: impl Fn(&mut MemoryTransaction) -> Outcome + Send + Sync + 'static,
+) -> Change {
+    change(id, order, "db", on_db(body))
+}
+
+/// A change of the plain target `flags`.
+pub fn plain(id: &str, order: &str, body: impl Fn(&MemoryMap) -> Outcome + Send + Sync + 'static) -> Change {
+    change(id, order, "flags", on_flags(body))
+}
+
+/// Puts its own id.
+pub fn put(id: &str, order: &str) -> Change {
+    let key = id.to_owned();
+    tx(id, order, move |db| Ok(db.put(&key, "applied")?))
+}
+
+/// Counts how often it ran.
+pub fn count(id: &str, order: &str) -> Change {
+    let key = id.to_owned();
+    plain(id, order, move |flags| {
+        let runs: u32 = flags.get(&key).map_or(0, |runs| runs.parse().expect("a number"));
+        flags.put(&key, (runs + 1).to_string());
+        Ok(())
+    })
+}
+
+pub fn change(id: &str, order: &str, target: &str, apply: Method) -> Change {
+    Change::new(
+        id,
+        Order::new(order.to_owned()),
+        target,
+        Source::new("tests/run.rs", 1),
+        format!("v1:{id}"),
+        apply,
+    )
+}
+
+pub fn on_db(body: impl Fn(&mut MemoryTransaction) -> Outcome + Send + Sync + 'static) -> Method {
+    let body = Arc::new(body);
+    on_db_async(move |db| {
+        let result = body(db);
+        Box::pin(async move { result })
+    })
+}
+
+pub type Future<'a> = std::pin::Pin<Box<dyn std::future::Future<Output = Outcome> + Send + 'a>>;
+
+pub fn on_db_async(
+    body: impl for<'a> Fn(&'a mut MemoryTransaction) -> Future<'a> + Send + Sync + 'static,
+) -> Method {
+    let param = Param {
+        name: "db".into(),
+        kind: ParamKind::Exclusive,
+        type_id: TypeId::of::<MemoryTransaction>(),
+        type_name: std::any::type_name::<MemoryTransaction>(),
+        line: 1,
+    };
+    let body = Arc::new(body);
+    Method {
+        params: vec![param],
+        body: Body::Async(Arc::new(move |invocation| {
+            let body = Arc::clone(&body);
+            Box::pin(async move {
+                let (session, _) = invocation.split();
+                body(session.exclusive::<MemoryTransaction>("db")?).await.map_err(MethodError::new)
+            })
+        })),
+    }
+}
+
+pub fn on_flags(body: impl Fn(&MemoryMap) -> Outcome + Send + Sync + 'static) -> Method {
+    looking_at_flags(body)
+}
+
+pub fn verify_flags(
+    body: impl Fn(&MemoryMap) -> Result<TargetState, BoxError> + Send + Sync + 'static,
+) -> Method<TargetState> {
+    looking_at_flags(body)
+}
+
+fn looking_at_flags<T: Send + 'static>(
+    body: impl Fn(&MemoryMap) -> Result<T, BoxError> + Send + Sync + 'static,
+) -> Method<T> {
+    let param = Param {
+        name: "flags".into(),
+        kind: ParamKind::Shared,
+        type_id: TypeId::of::<MemoryMap>(),
+        type_name: std::any::type_name::<MemoryMap>(),
+        line: 1,
+    };
+    let body = Arc::new(body);
+    Method {
+        params: vec![param],
+        body: Body::Async(Arc::new(move |invocation| {
+            let body = Arc::clone(&body);
+            Box::pin(async move {
+                let (_, dependencies) = invocation.split();
+                body(dependencies.shared::<MemoryMap>("flags")?).map_err(MethodError::new)
+            })
+        })),
+    }
+}
+
+/// A store, a transactional target and a plain one, as several starts of one service see them.
+#[derive(Debug, Clone)]
+pub struct House {
+    pub store: MemoryStore,
+    pub db: MemoryTarget,
+    pub flags: MemoryMap,
+}
+
+impl House {
+    pub fn new() -> Self {
+        Self { store: MemoryStore::new(), db: MemoryTarget::new("db"), flags: MemoryMap::new() }
+    }
+
+    pub fn builder(&self, changes: impl IntoIterator<Item = Change>) -> FlamingockBuilder {
+        let builder = Flamingock::builder()
+            .service("orders")
+            .audit_store(self.store.clone())
+            .target(self.db.clone())
+            .target(self.flags.target("flags"));
+        changes.into_iter().fold(builder, FlamingockBuilder::change)
+    }
+
+    pub fn app(&self, changes: impl IntoIterator<Item = Change>) -> Flamingock {
+        self.builder(changes).build().expect("the wiring is right")
+    }
+
+    pub async fn entries(&self) -> Vec<AuditEntry> {
+        let entries =
+            self.store.entries(&History::new("orders"), &EntryFilter::default()).await.expect("readable");
+        verify_chain((0, ChainHash::GENESIS), &entries).expect("the chain holds");
+        entries
+    }
+
+    /// The log as `change STATE` lines.
+    pub async fn log(&self) -> Vec<String> {
+        let line = |entry: AuditEntry| format!("{} {}", entry.change, entry.state.expect("has a state"));
+        self.entries().await.into_iter().map(line).collect()
+    }
+
+    pub async fn lock_is_free(&self) -> bool {
+        use flamingock_core::lock::LockStore;
+        self.store.inspect(&History::new("orders")).await.expect("readable").is_none()
+    }
+}
