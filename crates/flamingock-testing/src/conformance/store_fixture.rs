@@ -106,6 +106,9 @@ pub struct StoreCapabilities {
     pub persistent: bool,
     /// Audit store and lock are one: breaking the lock raises the head's token. By default yes.
     pub lock_in_audit_store: bool,
+    /// The store judges expiry by a clock of its own, so that it knows at once who has expired. By
+    /// default yes.
+    pub lock_has_clock: bool,
     /// What [`StorePlace::damage`] can do. By default nothing.
     pub damages: Vec<Damage>,
     /// A secret that the connection is made with, and that must show up nowhere.
@@ -118,6 +121,7 @@ impl Default for StoreCapabilities {
             several_handles: true,
             persistent: true,
             lock_in_audit_store: true,
+            lock_has_clock: true,
             damages: Vec::new(),
             secret: None,
         }
@@ -143,6 +147,13 @@ impl StoreCapabilities {
     #[must_use]
     pub fn lock_apart(mut self) -> Self {
         self.lock_in_audit_store = false;
+        self
+    }
+
+    /// The store has no clock: contenders watch an unchanged lease.
+    #[must_use]
+    pub fn lock_without_clock(mut self) -> Self {
+        self.lock_has_clock = false;
         self
     }
 

@@ -1,7 +1,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use flamingock_core::audit::{Append, AuditEntry, AuditState, AuditStore, Execution, Office};
+use flamingock_core::audit::{Append, AuditEntry, AuditState, AuditStore, Execution, Head, Office};
 use flamingock_core::lock::{FencingToken, LockStore};
 use flamingock_core::{BackendError, BackendErrorKind, History};
 use tokio::sync::OnceCell;
@@ -12,7 +12,7 @@ use crate::entries::Chain;
 /// What a case of the store suites works with: a place of its own.
 #[derive(Debug)]
 pub(super) struct Stores {
-    pub(super) place: Arc<dyn StorePlace>,
+    place: Arc<dyn StorePlace>,
     pub(super) capabilities: StoreCapabilities,
     /// The one handle, where there may be no other.
     only: OnceCell<StoreHandle>,
@@ -25,17 +25,26 @@ impl Stores {
 
     /// Another process' handle, where there may be several.
     pub(super) async fn open(&self) -> StoreHandle {
-        let open = || async { self.place.open().await.expect("the fixture opens its place") };
         if self.capabilities.several_handles {
-            open().await
+            self.reopen().await
         } else {
-            self.only.get_or_init(open).await.clone()
+            self.only.get_or_init(|| self.reopen()).await.clone()
         }
+    }
+
+    /// A new handle, after all others were dropped where there may be only one.
+    pub(super) async fn reopen(&self) -> StoreHandle {
+        self.place.open().await.expect("the fixture opens its place")
+    }
+
+    /// An audit store on which nothing was called yet.
+    pub(super) async fn untouched_audit(&self) -> Arc<dyn AuditStore> {
+        self.open().await.audit.expect("the fixture has an audit store")
     }
 
     /// An audit store, ready for use.
     pub(super) async fn audit(&self) -> Arc<dyn AuditStore> {
-        let store = self.open().await.audit.expect("the fixture has an audit store");
+        let store = self.untouched_audit().await;
         store.initialize().await.expect("initialize");
         store
     }
@@ -61,6 +70,36 @@ pub(super) fn execution(id: &str) -> Execution {
     Execution { id: id.to_owned(), owner: format!("orders@host#{id}") }
 }
 
+/// The head of a history that has one.
+pub(super) async fn head(store: &Arc<dyn AuditStore>, history: &History) -> Head {
+    store.head(history).await.expect("head").expect("the history has a head")
+}
+
+/// All entries of a history, in one page after the other.
+pub(super) async fn all(store: &Arc<dyn AuditStore>, history: &History) -> Vec<AuditEntry> {
+    pages(store, history, flamingock_core::audit::EntryFilter::default()).await.concat()
+}
+
+/// What the pages of a filter hold, up to the empty one.
+pub(super) async fn pages(
+    store: &Arc<dyn AuditStore>,
+    history: &History,
+    mut filter: flamingock_core::audit::EntryFilter,
+) -> Vec<Vec<AuditEntry>> {
+    let mut pages = Vec::new();
+    loop {
+        let page = store.entries(history, &filter).await.expect("entries");
+        let Some(last) = page.last() else { return pages };
+        assert!(last.sequence > filter.after, "the page after {} ends at {}", filter.after, last.sequence);
+        filter.after = last.sequence;
+        pages.push(page);
+    }
+}
+
+pub(super) fn sequences(entries: &[AuditEntry]) -> Vec<u64> {
+    entries.iter().map(|entry| entry.sequence).collect()
+}
+
 /// A run in office that appends.
 #[derive(Debug)]
 pub(super) struct Recorder {
@@ -84,6 +123,19 @@ impl Recorder {
         let entries: Vec<_> = states.iter().map(|(change, state)| chain.next(change, *state)).collect();
         self.append_sealed(&chain, &entries).await?;
         Ok(entries)
+    }
+
+    /// The same, and it must succeed.
+    pub(super) async fn record(&mut self, states: &[(&str, AuditState)]) -> Vec<AuditEntry> {
+        self.append(states).await.expect("append")
+    }
+
+    /// Appends entries made by `entry`, with its place in the history set, and they must be taken.
+    pub(super) async fn record_entries(&mut self, entries: Vec<AuditEntry>) -> Vec<AuditEntry> {
+        let mut chain = self.chain.clone();
+        let entries: Vec<_> = entries.into_iter().map(|entry| chain.seal(entry)).collect();
+        self.append_sealed(&chain, &entries).await.expect("append");
+        entries
     }
 
     /// Appends what `chain` has sealed, and goes on from there.
@@ -112,6 +164,25 @@ pub(super) fn assert_fails<T: std::fmt::Debug>(
             panic!("it should have failed with {kind:?}, and failed with {:?}: {error}", error.kind())
         }
     }
+}
+
+/// That a secret shows in none of these texts.
+#[track_caller]
+pub(super) fn assert_hidden(secret: &str, texts: impl IntoIterator<Item = String>) {
+    for text in texts {
+        assert!(!text.contains(secret), "a secret is shown: {}", text.replace(secret, "<secret>"));
+    }
+}
+
+/// An error with all its causes, as a log would show it.
+pub(super) fn shown(error: &BackendError) -> String {
+    let mut text = format!("{error:?} {error}");
+    let mut cause = std::error::Error::source(error);
+    while let Some(error) = cause {
+        text = format!("{text} {error:?} {error}");
+        cause = error.source();
+    }
+    text
 }
 
 pub(super) async fn pause(milliseconds: u64) {

@@ -1,6 +1,13 @@
 //! The suite for [`AuditStore`](flamingock_core::audit::AuditStore).
 
+mod append;
+mod damage;
+mod entries;
+mod fidelity;
+mod head;
+mod latest;
 mod office;
+mod races;
 
 use std::sync::Arc;
 
@@ -12,10 +19,22 @@ use super::support::Stores;
 pub(super) type StoreCase = Case<Arc<Stores>, StoreCapabilities>;
 
 fn cases() -> Vec<StoreCase> {
-    [office::cases()].into_iter().flatten().collect()
+    [
+        head::cases(),
+        office::cases(),
+        append::cases(),
+        races::cases(),
+        latest::cases(),
+        entries::cases(),
+        fidelity::cases(),
+        damage::cases(),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
 }
 
-/// The suite for audit stores.
+/// The suite for audit stores: what [`AuditStore`](flamingock_core::audit::AuditStore) promises.
 pub fn audit_store_suite(fixture: Arc<dyn StoreFixture>) -> Suite {
     store_suite("audit_store", fixture, cases())
 }
