@@ -1,2 +1,84 @@
-//! Quickstart.
-fn main() {}
+//! The quickstart: `cargo run -p quickstart`. Its README tells what to try.
+
+mod airports;
+mod demo;
+mod folder;
+mod options;
+mod progress;
+mod site;
+
+use std::path::Path;
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use clap::Parser;
+use flamingock::prelude::*;
+use flamingock::sqlx::SqlitePool;
+use flamingock::sqlx::sqlite::SqliteConnectOptions;
+use tokio_util::sync::CancellationToken;
+
+use crate::demo::Demo;
+use crate::folder::Folder;
+use crate::options::Options;
+use crate::progress::Progress;
+
+// All changes at or below this module, which is the whole program.
+flamingock::change_set!(CHANGES);
+
+#[tokio::main]
+async fn main() -> Result<()> {
+    let options = Options::parse();
+    options.prepare().context("the folder for the data cannot be used")?;
+    let audit = open(&options.audit_db()).await?;
+    let airports = open(&options.airports_db()).await?;
+    let site = Folder::new(options.site());
+    let progress = Progress::new();
+
+    let flamingock = Flamingock::builder()
+        .service("quickstart")
+        .changes(CHANGES)
+        .audit_store(SqliteAuditStore::new(audit))
+        .target(SqliteTarget::new("airports-db", airports.clone()))
+        .target(
+            NonTransactionalTarget::new("site")
+                .kind("folder")
+                .at(site.path().display().to_string())
+                .with(site),
+        )
+        .dependency(airports)
+        .dependency(Demo { breaks: options.breaks, slow: options.slow })
+        // A killed run keeps the lock until its lease ends: 60 s by default, too long for a demonstration.
+        .lease(Duration::from_secs(5))
+        .on_event(move |event| progress.show(event))
+        .cancel_on(cancelled_by_ctrl_c())
+        .build()?;
+
+    match flamingock.run().await {
+        Ok(report) => {
+            println!("{report}\n{}", report.summary());
+            println!("Have a look at {}", options.site().join("index.html").display());
+            Ok(())
+        }
+        Err(error) => {
+            println!("{}", error.report());
+            Err(error.into())
+        }
+    }
+}
+
+async fn open(file: &Path) -> Result<SqlitePool> {
+    let options = SqliteConnectOptions::new().filename(file).create_if_missing(true);
+    SqlitePool::connect_with(options).await.with_context(|| format!("{} cannot be opened", file.display()))
+}
+
+/// The run stops at the next safe point: nothing is left half-done, and the lock is free.
+fn cancelled_by_ctrl_c() -> CancellationToken {
+    let token = CancellationToken::new();
+    let cancelled = token.clone();
+    tokio::spawn(async move {
+        if tokio::signal::ctrl_c().await.is_ok() {
+            cancelled.cancel();
+        }
+    });
+    token
+}

@@ -1,0 +1,3 @@
+//! The changes of the database: every `_<ORDER>__<name>.rs` in the folder `changes`.
+
+flamingock::include_changes!("changes");
