@@ -97,6 +97,12 @@ impl Stop {
         )
     }
 
+    /// The run was told to stop.
+    pub(crate) fn cancelled() -> Self {
+        let message = "the run was cancelled; what was applied is recorded, the next start goes on from here";
+        Self::new(RunErrorKind::Cancelled, message)
+    }
+
     /// From an error of the audit store or the lock.
     pub(crate) fn store(doing: &str, address: &str, source: BackendError) -> Self {
         if source.is_lease_lost() {

@@ -174,9 +174,8 @@ fn place(change: Change, targets: &Targets, resources: &Resources) -> Result<Pip
             let wanted = &change.target_system;
             Err(Problem::of(&change, format_args!("target system `{wanted}` is not known: there is {known}")))
         }
-        Some(target) => wiring::mode(&change, target.as_ref()).map(|mode| {
-            problems.extend(wiring::check(&change, mode, target.as_ref(), resources));
-            mode
+        Some(target) => wiring::mode(&change, target.as_ref()).inspect(|mode| {
+            problems.extend(wiring::check(&change, *mode, target.as_ref(), resources));
         }),
     };
     match mode {

@@ -125,7 +125,7 @@ impl Case {
     }
 
     #[track_caller]
-    fn is_applied_again(self) -> Attempt {
+    fn must_be_applied(self) -> Attempt {
         match self.decide() {
             Decision::Apply(attempt) => attempt,
             other => panic!("expected it to be applied, got {other:?}"),
@@ -133,12 +133,12 @@ impl Case {
     }
 
     #[track_caller]
-    fn is_recorded(self, state: AuditState, evidence: Evidence) {
+    fn must_be_recorded(self, state: AuditState, evidence: Evidence) {
         assert_eq!(self.decide(), Decision::Record { state, evidence });
     }
 
     #[track_caller]
-    fn is_an_issue(self) -> IssueReason {
+    fn must_be_an_issue(self) -> IssueReason {
         match self.decide() {
             Decision::Issue(reason) => reason,
             other => panic!("expected an issue, got {other:?}"),
@@ -165,97 +165,99 @@ fn what_is_applied_or_ruled_applied_is_skipped_whatever_the_evidence() {
 #[test]
 fn what_was_rolled_back_is_applied_and_outranks_an_older_marker() {
     for mode in MODES {
-        let attempt = latest(mode, RolledBack).marker(MarkerState::Done).is_applied_again();
+        let attempt = latest(mode, RolledBack).marker(MarkerState::Done).must_be_applied();
         assert_eq!((attempt.number, attempt.epoch, attempt.outranks), (4, 0, 10));
     }
 }
 
 #[test]
 fn after_an_undo_attempts_are_counted_anew() {
-    let attempt = latest(Mode::Transactional, RolledBack).of(Operation::Undo).is_applied_again();
+    let attempt = latest(Mode::Transactional, RolledBack).of(Operation::Undo).must_be_applied();
     assert_eq!((attempt.number, attempt.epoch, attempt.outranks), (1, 10, 10));
 }
 
 #[test]
-fn a_ruling_that_the_marker_contradicts_is_an_issue_under_both_strategies() {
+fn a_ruling_that_the_marker_contradicts_must_be_an_issue_under_both_strategies() {
     let ruled = || latest(Mode::Transactional, ManualMarkedAsRolledBack).marker(MarkerState::Done);
-    assert_eq!(ruled().is_an_issue(), IssueReason::RulingDisagrees);
-    assert_eq!(ruled().always_retry().is_an_issue(), IssueReason::RulingDisagrees);
+    assert_eq!(ruled().must_be_an_issue(), IssueReason::RulingDisagrees);
+    assert_eq!(ruled().always_retry().must_be_an_issue(), IssueReason::RulingDisagrees);
 }
 
 #[test]
 fn a_ruling_that_was_forced_against_the_marker_is_applied_and_outranks_it() {
     let case = latest(Mode::Transactional, ManualMarkedAsRolledBack).marker(MarkerState::Done);
-    let attempt = case.entry(|entry| entry.evidence = Evidence::Overruled).is_applied_again();
+    let attempt = case.entry(|entry| entry.evidence = Evidence::Overruled).must_be_applied();
     assert_eq!((attempt.number, attempt.outranks), (1, 10));
 }
 
 #[test]
 fn a_ruling_that_nothing_contradicts_is_applied() {
     for mode in MODES {
-        let attempt = latest(mode, ManualMarkedAsRolledBack).is_applied_again();
+        let attempt = latest(mode, ManualMarkedAsRolledBack).must_be_applied();
         assert_eq!((attempt.number, attempt.epoch), (1, 10));
     }
-    latest(Mode::Transactional, ManualMarkedAsRolledBack).marker(MarkerState::Undone).is_applied_again();
-    latest(Mode::Transactional, ManualMarkedAsRolledBack).marker_at(MarkerState::Done, 11).is_applied_again();
+    latest(Mode::Transactional, ManualMarkedAsRolledBack).marker(MarkerState::Undone).must_be_applied();
+    latest(Mode::Transactional, ManualMarkedAsRolledBack).marker_at(MarkerState::Done, 11).must_be_applied();
 }
 
 #[test]
 fn an_undo_that_did_not_end_is_settled_by_marker_or_verify() {
     for state in [Started, RollbackFailed] {
         let undo = |mode| latest(mode, state).of(Operation::Undo);
-        undo(Mode::Transactional).marker(MarkerState::Undone).is_recorded(RolledBack, Evidence::Marker);
-        undo(Mode::Transactional).marker_at(MarkerState::Done, 3).is_recorded(Applied, Evidence::Marker);
-        undo(Mode::Plain).verified(TargetState::NotApplied).is_recorded(RolledBack, Evidence::Verify);
-        undo(Mode::Plain).verified(TargetState::Applied).is_recorded(Applied, Evidence::Verify);
+        undo(Mode::Transactional).marker(MarkerState::Undone).must_be_recorded(RolledBack, Evidence::Marker);
+        undo(Mode::Transactional).marker_at(MarkerState::Done, 3).must_be_recorded(Applied, Evidence::Marker);
+        undo(Mode::Plain).verified(TargetState::NotApplied).must_be_recorded(RolledBack, Evidence::Verify);
+        undo(Mode::Plain).verified(TargetState::Applied).must_be_recorded(Applied, Evidence::Verify);
     }
 }
 
 #[test]
-fn an_undo_that_nothing_settles_is_an_issue_under_both_strategies() {
+fn an_undo_that_nothing_settles_must_be_an_issue_under_both_strategies() {
     let undo = |mode| latest(mode, Started).of(Operation::Undo);
-    assert_eq!(undo(Mode::Transactional).is_an_issue(), IssueReason::UndoUncertain);
+    assert_eq!(undo(Mode::Transactional).must_be_an_issue(), IssueReason::UndoUncertain);
     assert_eq!(
-        undo(Mode::Transactional).marker(MarkerState::Undoing).is_an_issue(),
+        undo(Mode::Transactional).marker(MarkerState::Undoing).must_be_an_issue(),
         IssueReason::UndoUncertain
     );
-    assert_eq!(undo(Mode::Plain).always_retry().is_an_issue(), IssueReason::UndoUncertain);
+    assert_eq!(undo(Mode::Plain).always_retry().must_be_an_issue(), IssueReason::UndoUncertain);
     assert_eq!(
-        undo(Mode::Plain).verified(TargetState::PartiallyApplied).is_an_issue(),
+        undo(Mode::Plain).verified(TargetState::PartiallyApplied).must_be_an_issue(),
         IssueReason::UndoUncertain
     );
 }
 
 #[test]
-fn an_uncertain_change_with_another_target_or_strategy_is_an_issue() {
+fn an_uncertain_change_with_another_target_or_strategy_must_be_an_issue() {
     for state in UNCERTAIN {
         let elsewhere = |entry: &mut AuditEntry| entry.target_system = "old-db".into();
         let case = latest(Mode::Transactional, state).entry(elsewhere).always_retry();
-        assert_eq!(case.is_an_issue(), IssueReason::Moved);
+        assert_eq!(case.must_be_an_issue(), IssueReason::Moved);
         let otherwise = |entry: &mut AuditEntry| entry.tx_strategy = TxStrategy::NonTx;
         let case = latest(Mode::Transactional, state).entry(otherwise).always_retry();
-        assert_eq!(case.is_an_issue(), IssueReason::Moved);
+        assert_eq!(case.must_be_an_issue(), IssueReason::Moved);
     }
 }
 
 #[test]
-fn a_marker_done_or_verify_applied_is_recorded_and_not_run() {
+fn a_marker_done_or_verify_applied_must_be_recorded_and_not_run() {
     for state in UNCERTAIN {
-        latest(Mode::Transactional, state).marker(MarkerState::Done).is_recorded(Applied, Evidence::Marker);
-        latest(Mode::Plain, state).verified(TargetState::Applied).is_recorded(Applied, Evidence::Verify);
+        latest(Mode::Transactional, state)
+            .marker(MarkerState::Done)
+            .must_be_recorded(Applied, Evidence::Marker);
+        latest(Mode::Plain, state).verified(TargetState::Applied).must_be_recorded(Applied, Evidence::Verify);
         latest(Mode::Plain, state)
             .always_retry()
             .verified(TargetState::Applied)
-            .is_recorded(Applied, Evidence::Verify);
+            .must_be_recorded(Applied, Evidence::Verify);
     }
-    new_change(Mode::Transactional).marker(MarkerState::Done).is_recorded(Applied, Evidence::Marker);
-    new_change(Mode::Plain).verified(TargetState::Applied).is_recorded(Applied, Evidence::Verify);
+    new_change(Mode::Transactional).marker(MarkerState::Done).must_be_recorded(Applied, Evidence::Marker);
+    new_change(Mode::Plain).verified(TargetState::Applied).must_be_recorded(Applied, Evidence::Verify);
 }
 
 #[test]
 fn a_new_change_is_applied() {
     for mode in MODES {
-        let attempt = new_change(mode).is_applied_again();
+        let attempt = new_change(mode).must_be_applied();
         assert_eq!(attempt, Attempt { number: 1, ..Attempt::default() });
     }
 }
@@ -263,9 +265,9 @@ fn a_new_change_is_applied() {
 #[test]
 fn an_uncertain_transactional_change_without_a_marker_is_applied() {
     for state in UNCERTAIN {
-        let attempt = latest(Mode::Transactional, state).is_applied_again();
+        let attempt = latest(Mode::Transactional, state).must_be_applied();
         assert_eq!((attempt.number, attempt.outranks), (4, 0));
-        latest(Mode::Transactional, state).marker(MarkerState::Undone).is_applied_again();
+        latest(Mode::Transactional, state).marker(MarkerState::Undone).must_be_applied();
     }
 }
 
@@ -273,59 +275,59 @@ fn an_uncertain_transactional_change_without_a_marker_is_applied() {
 fn a_marker_that_a_ruling_outranks_counts_as_none() {
     let after_ruling = |entry: &mut AuditEntry| entry.refers_to = Some(7);
     let case = latest(Mode::Transactional, Started).entry(after_ruling).marker_at(MarkerState::Done, 7);
-    let attempt = case.is_applied_again();
+    let attempt = case.must_be_applied();
     assert_eq!((attempt.epoch, attempt.outranks), (7, 7));
     latest(Mode::Transactional, Started)
         .entry(after_ruling)
         .marker_at(MarkerState::Done, 8)
-        .is_recorded(Applied, Evidence::Marker);
+        .must_be_recorded(Applied, Evidence::Marker);
 }
 
 #[test]
-fn a_half_applied_transactional_change_is_an_issue_unless_verify_decides() {
+fn a_half_applied_transactional_change_must_be_an_issue_unless_verify_decides() {
     for state in UNCERTAIN {
         let half = || latest(Mode::Transactional, state).marker(MarkerState::Begun);
-        assert_eq!(half().is_an_issue(), IssueReason::PartiallyApplied);
+        assert_eq!(half().must_be_an_issue(), IssueReason::PartiallyApplied);
         assert_eq!(
-            half().verified(TargetState::PartiallyApplied).is_an_issue(),
+            half().verified(TargetState::PartiallyApplied).must_be_an_issue(),
             IssueReason::PartiallyApplied
         );
-        assert_eq!(half().verify_failed().is_an_issue(), IssueReason::PartiallyApplied);
-        half().verified(TargetState::NotApplied).is_applied_again();
-        half().verified(TargetState::Applied).is_recorded(Applied, Evidence::Verify);
+        assert_eq!(half().verify_failed().must_be_an_issue(), IssueReason::PartiallyApplied);
+        half().verified(TargetState::NotApplied).must_be_applied();
+        half().verified(TargetState::Applied).must_be_recorded(Applied, Evidence::Verify);
     }
 }
 
 #[test]
 fn a_half_applied_change_that_may_be_retried_ends_the_old_session_first() {
     let attempt =
-        latest(Mode::Transactional, Started).marker(MarkerState::Begun).always_retry().is_applied_again();
+        latest(Mode::Transactional, Started).marker(MarkerState::Begun).always_retry().must_be_applied();
     assert_eq!(attempt.end_session.as_deref(), Some("session-9"));
 }
 
 #[test]
 fn an_uncertain_change_that_verify_says_is_not_applied_is_applied() {
     for state in UNCERTAIN {
-        latest(Mode::Plain, state).verified(TargetState::NotApplied).is_applied_again();
+        latest(Mode::Plain, state).verified(TargetState::NotApplied).must_be_applied();
     }
 }
 
 #[test]
-fn an_uncertain_change_without_transactions_is_an_issue_when_nothing_settles_it() {
+fn an_uncertain_change_without_transactions_must_be_an_issue_when_nothing_settles_it() {
     for state in UNCERTAIN {
-        let reason = latest(Mode::Plain, state).is_an_issue();
+        let reason = latest(Mode::Plain, state).must_be_an_issue();
         assert_eq!(reason, IssueReason::Uncertain { state, verified: None });
-        latest(Mode::Plain, state).verified(TargetState::PartiallyApplied).is_an_issue();
-        latest(Mode::Plain, state).verify_failed().is_an_issue();
+        latest(Mode::Plain, state).verified(TargetState::PartiallyApplied).must_be_an_issue();
+        latest(Mode::Plain, state).verify_failed().must_be_an_issue();
     }
 }
 
 #[test]
 fn an_uncertain_change_that_may_be_retried_is_applied() {
     for state in UNCERTAIN {
-        latest(Mode::Plain, state).always_retry().is_applied_again();
-        latest(Mode::Plain, state).always_retry().verified(TargetState::PartiallyApplied).is_applied_again();
-        latest(Mode::Plain, state).always_retry().verify_failed().is_applied_again();
+        latest(Mode::Plain, state).always_retry().must_be_applied();
+        latest(Mode::Plain, state).always_retry().verified(TargetState::PartiallyApplied).must_be_applied();
+        latest(Mode::Plain, state).always_retry().verify_failed().must_be_applied();
     }
 }
 
@@ -376,7 +378,7 @@ fn one_issue_blocks_its_stage() {
 }
 
 #[test]
-fn an_uncertain_change_that_the_code_no_longer_has_is_an_issue_of_its_stage() {
+fn an_uncertain_change_that_the_code_no_longer_has_must_be_an_issue_of_its_stage() {
     let removed = |stage: &str| {
         let mut entry = entry("gone", Failed, Mode::Plain);
         entry.stage = stage.into();

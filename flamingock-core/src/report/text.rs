@@ -24,7 +24,7 @@ impl Display for Report {
         }
         self.stages.iter().try_for_each(|stage| stage.fmt(f))?;
         for (index, drift) in self.drifts.iter().enumerate() {
-            write!(f, "{}   {drift}\n", if index == 0 { "\n Drift:\n" } else { "" })?;
+            writeln!(f, "{}   {drift}", if index == 0 { "\n Drift:\n" } else { "" })?;
         }
         f.write_str(RULE)
     }

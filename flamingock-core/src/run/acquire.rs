@@ -69,7 +69,7 @@ impl Run<'_> {
             let pause = pauses.next().unwrap_or(Duration::from_millis(150));
             tokio::select! {
                 () = tokio::time::sleep(pause) => {}
-                () = settings.cancel.cancelled() => return Err(self.cancelled()),
+                () = settings.cancel.cancelled() => return Err(Stop::cancelled()),
             }
             if !seen.is_empty()
                 && let Some(head) = self.read_head().await?
@@ -125,7 +125,7 @@ impl Run<'_> {
             let pause = pauses.next().unwrap_or(Duration::from_millis(150));
             tokio::select! {
                 () = tokio::time::sleep(pause) => {}
-                () = self.app.settings.cancel.cancelled() => return Err(self.cancelled()),
+                () = self.app.settings.cancel.cancelled() => return Err(Stop::cancelled()),
             }
             let Some(head) = self.read_head().await? else { continue };
             if self.is_complete(&head) {

@@ -7,7 +7,7 @@ use super::lease::HeldLease;
 use super::runner::Run;
 use super::step::{Direction, Ended, Step};
 use crate::audit::{AuditState, Evidence, Operation};
-use crate::error::{RunErrorKind, Stop};
+use crate::error::Stop;
 use crate::event::Event;
 use crate::pipeline::{PipelineChange, PipelineStage};
 use crate::plan::{Attempt, Decision, Issue, Latest, StagePlan, attempt_after};
@@ -66,7 +66,7 @@ impl Run<'_> {
                 }
             };
             if self.app.settings.cancel.is_cancelled() {
-                return Err(self.cancelled());
+                return Err(Stop::cancelled());
             }
             let began = Instant::now();
             let ended = match self.attempt(journal, lease, stage, change, attempt, began).await {
@@ -90,7 +90,7 @@ impl Run<'_> {
             if !good {
                 report.state = StageState::Failed;
                 // Whoever waits for a run that was told to stop is to try for itself.
-                return if self.app.settings.cancel.is_cancelled() { Err(self.cancelled()) } else { Ok(()) };
+                return if self.app.settings.cancel.is_cancelled() { Err(Stop::cancelled()) } else { Ok(()) };
             }
         }
         Ok(())
@@ -204,14 +204,6 @@ impl Run<'_> {
             self.app.listeners.tell(&Event::StageFinished { report: &report });
         }
         self.stages.push(report);
-    }
-
-    /// The run was told to stop.
-    pub(super) fn cancelled(&self) -> Stop {
-        Stop::new(
-            RunErrorKind::Cancelled,
-            "the run was cancelled; what was applied is recorded, the next start goes on from here",
-        )
     }
 }
 

@@ -115,7 +115,7 @@ impl Step<'_, '_> {
         let mut held = Some(session);
         let called = call(self.method, &mut held, &surroundings, self.limits()).await;
         let Some(mut session) = held else {
-            return Ok(self.unknown(still_running(&called), "the method cannot be stopped and still runs"));
+            return Ok(unknown(still_running(&called), "the method cannot be stopped and still runs"));
         };
         match called {
             Called::Returned(Ok(())) => {}
@@ -149,22 +149,20 @@ impl Step<'_, '_> {
     async fn abort(self, session: Box<dyn Session>, error: ErrorDetail) -> Result<Ended, Stop> {
         match within(self.limit(), "abort session", session.abort()).await {
             Ok(()) => self.look(error).await,
-            Err(abort) => {
-                Ok(self.unknown(error, format_args!("what still runs could not be ended: {abort}")))
-            }
+            Err(abort) => Ok(unknown(error, format_args!("what still runs could not be ended: {abort}"))),
         }
     }
 
     /// The marker decides, seen through a new connection.
     async fn look(mut self, error: ErrorDetail) -> Result<Ended, Stop> {
         let Some(markers) = self.target().markers() else {
-            return Ok(self.unknown(error, "the target keeps no markers"));
+            return Ok(unknown(error, "the target keeps no markers"));
         };
         let look = || markers.marker(self.journal.history(), &self.change.id);
         let marker = match retrying(self.limit(), "read marker", look).await {
             Ok(marker) => marker,
             Err(look) => {
-                return Ok(self.unknown(error, format_args!("the target could not be asked: {look}")));
+                return Ok(unknown(error, format_args!("the target could not be asked: {look}")));
             }
         };
         match (self.found(marker.as_ref()), self.direction) {
@@ -216,7 +214,7 @@ impl Step<'_, '_> {
             }
             Called::Dropped(early) => Failure { detail: early.detail(), nothing_done: false },
             Called::StillRunning(early) => {
-                return Ok(self.unknown(early.detail(), "what still runs could not be ended"));
+                return Ok(unknown(early.detail(), "what still runs could not be ended"));
             }
         };
         match self.direction {
@@ -332,12 +330,6 @@ impl Step<'_, '_> {
         Ended { outcome: ChangeOutcome::Failed, error: Some(error), note: Some(note.to_owned()) }
     }
 
-    /// STARTED stays: the next start finds out, or asks.
-    fn unknown(&self, error: ErrorDetail, why: impl std::fmt::Display) -> Ended {
-        let note = format!("the outcome is not known: {why}; the next start finds out, or asks");
-        Ended { outcome: ChangeOutcome::Unknown, error: Some(error), note: Some(note) }
-    }
-
     async fn append(
         &mut self,
         state: AuditState,
@@ -410,4 +402,10 @@ fn still_running(called: &Called<()>) -> ErrorDetail {
         Called::Dropped(early) | Called::StillRunning(early) => early.detail(),
         Called::Returned(_) => Early::Cancelled.detail(),
     }
+}
+
+/// STARTED stays: the next start finds out, or asks.
+fn unknown(error: ErrorDetail, why: impl std::fmt::Display) -> Ended {
+    let note = format!("the outcome is not known: {why}; the next start finds out, or asks");
+    Ended { outcome: ChangeOutcome::Unknown, error: Some(error), note: Some(note) }
 }

@@ -73,7 +73,7 @@ impl Run<'_> {
     ) -> Result<RunStatus, Stop> {
         for Undoable { stage, change, rollback: method, attempt, .. } in chosen {
             if self.app.settings.cancel.is_cancelled() {
-                return Err(self.cancelled());
+                return Err(Stop::cancelled());
             }
             let (began, direction) = (Instant::now(), Direction::Undo);
             let mut step = Step {

@@ -1,5 +1,6 @@
 //! Changes on the in-memory targets, made by hand.
 #![allow(dead_code, missing_docs, unreachable_pub, reason = "each test binary uses a part of it")]
+#![allow(clippy::expect_used, reason = "what fails here fails the test")]
 
 use std::any::TypeId;
 use std::sync::Arc;
