@@ -8,6 +8,7 @@ mod progress;
 mod site;
 
 use std::path::Path;
+use std::process::ExitCode;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
@@ -26,7 +27,7 @@ use crate::progress::Progress;
 flamingock::change_set!(CHANGES);
 
 #[tokio::main]
-async fn main() -> Result<()> {
+async fn main() -> Result<ExitCode> {
     let options = Options::parse();
     options.prepare().context("the folder for the data cannot be used")?;
     let audit = open(&options.audit_db()).await?;
@@ -53,17 +54,18 @@ async fn main() -> Result<()> {
         .cancel_on(cancelled_by_ctrl_c())
         .build()?;
 
-    match flamingock.run().await {
+    Ok(match flamingock.run().await {
         Ok(report) => {
             println!("{report}\n{}", report.summary());
             println!("Have a look at {}", options.site().join("index.html").display());
-            Ok(())
+            ExitCode::SUCCESS
         }
+        // An error tells what was done before it: it carries the report, too.
         Err(error) => {
-            println!("{}", error.report());
-            Err(error.into())
+            println!("{}\n{error}", error.report());
+            ExitCode::FAILURE
         }
-    }
+    })
 }
 
 async fn open(file: &Path) -> Result<SqlitePool> {

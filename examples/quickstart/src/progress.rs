@@ -31,7 +31,7 @@ impl Progress {
     fn started(&self, change: &str, target_system: &str, attempt: u32) {
         let again = if attempt > 1 { format!(", attempt {attempt}") } else { String::new() };
         if self.0.is_hidden() {
-            println!("start    {change} on {target_system}{again}");
+            println!("start       {change} on {target_system}{again}");
             return;
         }
         // A template that does not parse would be a bar without style, not a failed run.
@@ -46,7 +46,7 @@ impl Progress {
 
     fn progress(&self, change: &str, done: u64, total: u64, message: &str) {
         if self.0.is_hidden() {
-            println!("         {change}: {done} of {total} {message}");
+            println!("            {change}: {done} of {total} {message}");
         }
         self.0.set_length(total);
         self.0.set_position(done);
@@ -55,7 +55,7 @@ impl Progress {
 
     fn finished(&self, change: &ChangeReport) {
         let note = change.note.as_deref().map(|note| format!(": {note}")).unwrap_or_default();
-        self.line(&format!("{:<8} {}{note}", change.outcome.to_string().to_lowercase(), change.id));
+        self.line(&format!("{:<11} {}{note}", change.outcome.to_string().to_lowercase(), change.id));
     }
 
     fn line(&self, text: &str) {
