@@ -1,9 +1,19 @@
 //! The suite for [`TargetSystem`](flamingock_core::target::TargetSystem), sessions, fences and markers.
 
+mod begin;
 mod context;
-mod session;
+mod declared;
+mod ending;
+mod fence;
+mod finish;
+mod plain;
+mod survey;
+mod transaction;
+mod waiting;
 
 use std::sync::Arc;
+
+use flamingock_core::target::Mode;
 
 use self::context::Targets;
 use super::case::Case;
@@ -13,10 +23,25 @@ use super::target_fixture::{TargetCapabilities, TargetFixture};
 type TargetCase = Case<Arc<Targets>, TargetCapabilities>;
 
 fn cases() -> Vec<TargetCase> {
-    [session::cases()].into_iter().flatten().collect()
+    [
+        declared::cases(),
+        plain::cases(),
+        transaction::cases(),
+        begin::cases(),
+        finish::cases(),
+        fence::cases(),
+        waiting::cases(),
+        ending::cases(),
+        survey::cases(),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
 }
 
-/// The suite for target systems.
+/// The suite for target systems: what [`TargetSystem`](flamingock_core::target::TargetSystem),
+/// [`Session`](flamingock_core::target::Session) and [`Markers`](flamingock_core::target::Markers)
+/// promise.
 pub fn target_suite(fixture: Arc<dyn TargetFixture>) -> Suite {
     let capabilities = fixture.capabilities();
     let asked = Arc::clone(&fixture);
@@ -32,4 +57,14 @@ pub fn target_suite(fixture: Arc<dyn TargetFixture>) -> Suite {
         });
     }
     suite.build()
+}
+
+/// For cases about transactions.
+fn transactional(capabilities: &TargetCapabilities) -> bool {
+    capabilities.supports(Mode::Transactional)
+}
+
+/// For cases about two sessions that get in each other's way.
+fn concurrent(capabilities: &TargetCapabilities) -> bool {
+    transactional(capabilities) && capabilities.several_sessions
 }
