@@ -13,10 +13,10 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 use clap::Parser;
+use flamingock::CancellationToken;
 use flamingock::prelude::*;
 use flamingock::sqlx::SqlitePool;
 use flamingock::sqlx::sqlite::SqliteConnectOptions;
-use tokio_util::sync::CancellationToken;
 
 use crate::demo::Demo;
 use crate::folder::Folder;

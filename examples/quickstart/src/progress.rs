@@ -34,20 +34,17 @@ impl Progress {
             println!("start       {change} on {target_system}{again}");
             return;
         }
-        // A template that does not parse would be a bar without style, not a failed run.
-        if let Ok(style) = ProgressStyle::with_template("{spinner} {prefix} {wide_bar} {pos}/{len} {msg}") {
-            self.0.set_style(style);
-        }
+        self.style("{spinner} {prefix}");
         self.0.set_prefix(format!("{change}{again}"));
-        self.0.set_message("");
-        self.0.set_position(0);
-        self.0.unset_length();
+        self.0.tick();
     }
 
     fn progress(&self, change: &str, done: u64, total: u64, message: &str) {
         if self.0.is_hidden() {
             println!("            {change}: {done} of {total} {message}");
+            return;
         }
+        self.style("{spinner} {prefix} {wide_bar} {pos} of {len} {msg}");
         self.0.set_length(total);
         self.0.set_position(done);
         self.0.set_message(message.to_owned());
@@ -56,6 +53,13 @@ impl Progress {
     fn finished(&self, change: &ChangeReport) {
         let note = change.note.as_deref().map(|note| format!(": {note}")).unwrap_or_default();
         self.line(&format!("{:<11} {}{note}", change.outcome.to_string().to_lowercase(), change.id));
+    }
+
+    fn style(&self, template: &str) {
+        // One that does not parse would be a bar in another style, not a failed run.
+        if let Ok(style) = ProgressStyle::with_template(template) {
+            self.0.set_style(style);
+        }
     }
 
     fn line(&self, text: &str) {
