@@ -4,8 +4,7 @@ use std::time::{Duration, Instant};
 use flamingock_core::{BackendError, BackendErrorKind};
 use flamingock_sql::{Dialect as _, Operation, Sqlite};
 use sqlx::sqlite::{
-    SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqlitePool, SqlitePoolOptions,
-    SqliteSynchronous,
+    SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous,
 };
 
 use crate::{SqlAuditStore, StoreDialect};
@@ -39,11 +38,6 @@ const IMPATIENCE: Duration = Duration::from_millis(250);
 pub type SqliteAuditStore = SqlAuditStore<Sqlite>;
 
 impl SqlAuditStore<Sqlite> {
-    /// A store in the file that `pool` leads to. The pool needs two connections at least.
-    pub fn new(pool: SqlitePool) -> Self {
-        Self::over(pool)
-    }
-
     /// Opens the file at `url`, such as `sqlite://audit.db`, and creates it if it is not there (its
     /// directory must be). A new file is put in WAL mode; one that is there keeps the mode it has. A `mode`
     /// in the URL, such as `?mode=ro`, is obeyed: then nothing is created.

@@ -9,7 +9,7 @@ use sqlx::pool::PoolConnection;
 use crate::{StoreDialect, schema};
 
 /// Audit store and lock on an SQL database. Use it by the name of its database, such as
-/// [`SqliteAuditStore`](crate::SqliteAuditStore).
+/// `SqliteAuditStore`.
 pub struct SqlAuditStore<D: StoreDialect> {
     pub(crate) pool: Pool<D::Database>,
     pub(crate) options: Arc<Options<D>>,
@@ -20,7 +20,8 @@ pub struct SqlAuditStore<D: StoreDialect> {
 }
 
 impl<D: StoreDialect> SqlAuditStore<D> {
-    pub(crate) fn over(pool: Pool<D::Database>) -> Self {
+    /// A store in the database that `pool` leads to. The pool needs two connections at least.
+    pub fn new(pool: Pool<D::Database>) -> Self {
         let options = pool.connect_options();
         Self { pool, options, prefix: "flamingock_".to_owned(), create_tables: true, dedicated: false }
     }

@@ -72,7 +72,7 @@ impl StorePlace for File {
         let store = if self.read_only.load(std::sync::atomic::Ordering::SeqCst) {
             SqliteAuditStore::connect_with(self.options().read_only(true)).await?
         } else {
-            let journal = self.journal.clone();
+            let journal = self.journal;
             SqliteAuditStore::connect_with(self.options().create_if_missing(true).journal_mode(journal))
                 .await?
         };

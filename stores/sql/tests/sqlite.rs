@@ -1,5 +1,7 @@
 //! What is particular to SQLite: how it is set up, and how it fails.
 
+#![expect(clippy::expect_used, reason = "the helpers of tests panic like tests")]
+
 use std::error::Error;
 use std::path::Path;
 use std::sync::Arc;

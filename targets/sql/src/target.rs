@@ -17,7 +17,7 @@ use crate::session::{Held, SqlSession};
 const LOCK_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// A target system on an SQL database. Use it by the name of its database, such as
-/// [`SqliteTarget`](crate::SqliteTarget).
+/// `SqliteTarget`.
 pub struct SqlTarget<D: TargetDialect> {
     id: String,
     pub(crate) pool: Pool<D::Database>,

@@ -43,7 +43,7 @@ impl TargetFixture for Fixture {
 
     async fn fresh(&self) -> Result<Arc<dyn TargetPlace>, BoxError> {
         let file = File { directory: tempfile::tempdir()? };
-        let options = file.options().create_if_missing(true).journal_mode(self.0.clone());
+        let options = file.options().create_if_missing(true).journal_mode(self.0);
         let mut connection = options.connect().await?;
         connection.execute("CREATE TABLE effects (name TEXT PRIMARY KEY)").await?;
         connection.close().await?;

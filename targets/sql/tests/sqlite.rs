@@ -1,6 +1,8 @@
 //! What is particular to SQLite: bodies that end their own transaction, statements that are dropped
 //! half-way, and an audit store in the same file.
 
+#![expect(clippy::unwrap_used, clippy::expect_used, reason = "the helpers of tests panic like tests")]
+
 use std::any::TypeId;
 use std::path::Path;
 use std::sync::Arc;
