@@ -2,6 +2,7 @@ use std::error::Error;
 use std::fmt;
 
 use crate::report::Report;
+use crate::target::TargetSystem;
 use crate::{BackendError, BackendErrorKind};
 
 /// Why a run did not end well, with the report of what it did before.
@@ -104,21 +105,27 @@ impl Stop {
     }
 
     /// From an error of the audit store or the lock.
-    pub(crate) fn store(doing: &str, address: &str, source: BackendError) -> Self {
+    pub(crate) fn store(address: &str, source: BackendError) -> Self {
         if source.is_lease_lost() {
-            return Self { source: Some(source), ..Self::lease_lost(doing) };
+            return Self { source: Some(source), ..Self::lease_lost("another run is in office") };
         }
-        Self::backend(RunErrorKind::AuditStore, format_args!("audit store {address}: {doing}"), source)
+        Self::backend(RunErrorKind::AuditStore, "audit store", address, source)
     }
 
     /// From an error of a target system outside a change.
-    pub(crate) fn target(doing: &str, target: &str, source: BackendError) -> Self {
-        Self::backend(RunErrorKind::Target, format_args!("target system `{target}`: {doing}"), source)
+    pub(crate) fn target(target: &dyn TargetSystem, source: BackendError) -> Self {
+        let what = format!("target system `{}`", target.id());
+        Self::backend(RunErrorKind::Target, &what, &target.address(), source)
     }
 
-    fn backend(kind: RunErrorKind, what: fmt::Arguments<'_>, source: BackendError) -> Self {
-        let message = format!("{what}: {source}. {}", remedy(source.kind()));
-        Self { kind, message, source: Some(source) }
+    fn backend(kind: RunErrorKind, what: &str, address: &str, source: BackendError) -> Self {
+        let (said, next) = (source.to_string(), remedy(source.kind()));
+        let address = if address.is_empty() || said.contains(address) {
+            String::new()
+        } else {
+            format!(" at {address}")
+        };
+        Self { kind, message: format!("{what}{address}: {said}. {next}"), source: Some(source) }
     }
 
     /// Adds a sentence.

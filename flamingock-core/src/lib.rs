@@ -22,6 +22,7 @@ pub use backend::{BackendError, BackendErrorKind};
 pub use builder::{Flamingock, FlamingockBuilder, RunMode};
 pub use error::{RunError, RunErrorKind};
 pub use history::History;
+pub use tokio_util::sync::CancellationToken;
 
 #[doc(hidden)]
 pub mod __private {

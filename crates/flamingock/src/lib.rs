@@ -1,4 +1,159 @@
-//! Change-as-Code: versioned, ordered, audited changes to every system your application depends on.
+//! Change-as-Code: versioned, ordered, audited changes to every system your application depends on,
+//! each applied exactly once when the application starts.
+//!
+//! # A change
+//!
+//! A change is an `impl` block. It says who it is, in which order it comes and what it changes; its
+//! methods say how. What they need, they take as parameters, by type.
+//!
+//! ```
+//! # #[cfg(feature = "sqlite")] mod changes {
+//! use flamingock::prelude::*;
+//! use flamingock::sqlx::{self, SqliteConnection};
+//!
+//! pub struct AddTrackingCode;
+//!
+//! /// Orders need a tracking code before shipping goes live.
+//! #[change(id = "add-tracking-code", order = "0001", target_system = "orders-db", author = "shipping")]
+//! impl AddTrackingCode {
+//!     #[apply]
+//!     async fn apply(db: &mut SqliteConnection) -> ChangeResult {
+//!         sqlx::query("ALTER TABLE orders ADD COLUMN tracking_code TEXT").execute(db).await?;
+//!         Ok(())
+//!     }
+//!
+//!     #[rollback]
+//!     async fn rollback(db: &mut SqliteConnection) -> ChangeResult {
+//!         sqlx::query("ALTER TABLE orders DROP COLUMN tracking_code").execute(db).await?;
+//!         Ok(())
+//!     }
+//! }
+//! # }
+//! ```
+//!
+//! - `&mut T` is the session of the change's target system: the open transaction, or a plain
+//!   connection when the change is not transactional.
+//! - `&T` is a dependency: the target system's own (a client, a pool) or one that you gave the builder.
+//!   `&`[`ChangeContext`](change::ChangeContext) and `&`[`FencingToken`](lock::FencingToken) are always there.
+//! - `#[rollback]` undoes the change. When the target has no transactions, it also compensates a
+//!   failed apply.
+//! - `#[verify]` looks whether the target has the change, so that a crash half-way settles itself.
+//!
+//! [`macro@change`] documents every key and every rule.
+//!
+//! # Starting
+//!
+//! The application names its changes, says where the audit is kept and which systems there are, and
+//! runs. [`build`](FlamingockBuilder::build) finds everything that is wired wrong, at once and before
+//! any I/O. [`run`](Flamingock::run) applies what is pending, in order, under a lock that all replicas
+//! share. When there is nothing to do, it is one read.
+//!
+//! ```
+//! # #[cfg(feature = "sqlite")] mod application {
+//! # use flamingock::prelude::*;
+//! # use flamingock::sqlx::{self, SqliteConnection, sqlite::{SqliteConnectOptions, SqlitePool}};
+//! # struct CreateOrders;
+//! # #[change(id = "create-orders", order = 1, target_system = "orders-db")]
+//! # impl CreateOrders {
+//! #     #[apply]
+//! #     async fn apply(db: &mut SqliteConnection) -> ChangeResult {
+//! #         sqlx::query("CREATE TABLE orders (id INTEGER)").execute(db).await?;
+//! #         Ok(())
+//! #     }
+//! # }
+//! flamingock::change_set!(pub CHANGES); // all changes at or below this module
+//!
+//! async fn start(pool: SqlitePool, audit: &str) -> Result<(), Box<dyn std::error::Error>> {
+//!     let report = Flamingock::builder()
+//!         .service("orders")
+//!         .changes(CHANGES)
+//!         .audit_store(SqliteAuditStore::connect(audit).await?)
+//!         .target(SqliteTarget::new("orders-db", pool))
+//!         .build()?
+//!         .run()
+//!         .await?;
+//!     println!("{report}");
+//!     Ok(())
+//! }
+//! # pub async fn example() -> Result<(), Box<dyn std::error::Error>> {
+//! #     let dir = std::env::temp_dir().join(format!("flamingock-doc-{}", std::process::id()));
+//! #     std::fs::create_dir_all(&dir)?;
+//! #     let options = SqliteConnectOptions::new().filename(dir.join("orders.db")).create_if_missing(true);
+//! #     let audit = format!("sqlite://{}", dir.join("audit.db").display());
+//! #     start(SqlitePool::connect_with(options.clone()).await?, &audit).await?;
+//! #     start(SqlitePool::connect_with(options).await?, &audit).await?;
+//! #     Ok(std::fs::remove_dir_all(dir)?)
+//! # }
+//! # }
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! #     #[cfg(feature = "sqlite")]
+//! #     tokio::runtime::Builder::new_multi_thread().enable_all().build()?.block_on(application::example())?;
+//! #     Ok(())
+//! # }
+//! ```
+//!
+//! # Exactly once
+//!
+//! A target with transactions keeps a *marker* per change, written in the change's own transaction,
+//! and a *fence* that only the runner in office can pass. So after a crash at any point the next start
+//! knows whether the change is applied, and a runner that was paused for too long can neither commit
+//! nor record anything. A target without transactions cannot give that; there a crash half-way is an
+//! *issue* that stops the stage until `#[verify]`, `recovery = always_retry` or an operator settles it.
+//! When unsure, Flamingock stops and says so.
+//!
+//! Everything is recorded in the *audit*: append-only, numbered without gaps, chained by hashes.
+//!
+//! # When it fails
+//!
+//! [`RunError`] says what happened to which change, where it is written and what to do next, and
+//! carries the [`Report`](report::Report) of what was done before. A failed transactional change leaves
+//! nothing behind and is tried again by the next start; a failed plain change is compensated by its
+//! `#[rollback]`. The lock is free when `run` returns, whatever happened.
+//!
+//! # Testing
+//!
+//! [`memory`] has an audit store, a lock and targets that need no server and keep to the same contracts.
+//!
+//! ```
+//! use flamingock::memory::{MemoryStore, MemoryTarget, MemoryTransaction};
+//! use flamingock::prelude::*;
+//!
+//! struct AddGreeting;
+//!
+//! #[change(id = "add-greeting", order = 1, target_system = "texts")]
+//! impl AddGreeting {
+//!     #[apply]
+//!     async fn apply(texts: &mut MemoryTransaction) -> ChangeResult {
+//!         Ok(texts.put("greeting", "hello")?)
+//!     }
+//! }
+//!
+//! flamingock::change_set!(CHANGES);
+//!
+//! # tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
+//! let texts = MemoryTarget::new("texts");
+//! let app = Flamingock::builder()
+//!     .service("greeter")
+//!     .changes(CHANGES)
+//!     .audit_store(MemoryStore::new())
+//!     .target(texts.clone())
+//!     .build()?;
+//! assert_eq!(app.run().await?.changes.applied, 1);
+//! assert_eq!(app.run().await?.changes.applied, 0);
+//! assert_eq!(texts.get("greeting").as_deref(), Some("hello"));
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! # })?;
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! # Features
+//!
+//! None is on by default; each adds one technology and changes no type of the others.
+//!
+//! | feature | adds |
+//! |---|---|
+//! | `sqlite` | `SqliteAuditStore` (audit store and lock) and `SqliteTarget`, over [`sqlx`](https://docs.rs/sqlx), re-exported as `flamingock::sqlx` |
+//! | `testing` | `flamingock::testing`: the conformance suites for authors of stores and targets |
 
 pub mod prelude;
 
@@ -6,8 +161,23 @@ pub mod prelude;
 #[path = "private.rs"]
 pub mod __private;
 
-pub use flamingock_core::{BackendError, BackendErrorKind, History, audit, change_set, lock, target};
+pub use flamingock_core::{
+    BackendError, BackendErrorKind, CancellationToken, Flamingock, FlamingockBuilder, History, RunError,
+    RunErrorKind, RunMode, audit, change_set, event, lock, memory, pipeline, plan, report, target,
+};
 pub use flamingock_macros::{apply, change, include_changes, rollback, verify};
 
 // Beside the attribute of the same name: a module and a macro do not collide.
 pub use flamingock_core::change;
+
+#[cfg(feature = "testing")]
+pub use flamingock_testing as testing;
+#[cfg(feature = "sqlite")]
+pub use sqlx;
+
+/// SQLite: [`SqliteAuditStore`](sqlite::SqliteAuditStore) and [`SqliteTarget`](sqlite::SqliteTarget).
+#[cfg(feature = "sqlite")]
+pub mod sqlite {
+    pub use flamingock_store_sql::SqliteAuditStore;
+    pub use flamingock_target_sql::SqliteTarget;
+}

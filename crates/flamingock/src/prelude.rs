@@ -1,8 +1,14 @@
-//! What a file with changes needs: `use flamingock::prelude::*;`
+//! What an application and its changes need: `use flamingock::prelude::*;`
 
 pub use flamingock_core::change::{
-    BoxError, ChangeContext, ChangeError, ChangeResult, CodeChange, IdempotencyKey, TargetState,
+    BoxError, ChangeContext, ChangeError, ChangeResult, ChangeSet, CodeChange, IdempotencyKey, TargetState,
 };
 pub use flamingock_core::change_set;
 pub use flamingock_core::lock::FencingToken;
+pub use flamingock_core::pipeline::Stage;
+pub use flamingock_core::target::NonTransactionalTarget;
+pub use flamingock_core::{Flamingock, FlamingockBuilder, RunMode};
 pub use flamingock_macros::{apply, change, include_changes, rollback, verify};
+
+#[cfg(feature = "sqlite")]
+pub use crate::sqlite::{SqliteAuditStore, SqliteTarget};

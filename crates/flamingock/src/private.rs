@@ -2,6 +2,6 @@
 
 pub use flamingock_core::__private::inventory;
 pub use flamingock_core::change::{
-    BodyEntry, ChangeEntry, CodeChange, Invocation, MethodEntry, MethodError, MethodFuture, ParamEntry, ParamKind,
-    RecoveryStrategy, TargetState, finish,
+    BodyEntry, ChangeEntry, CodeChange, Invocation, MethodEntry, MethodError, MethodFuture, ParamEntry,
+    ParamKind, RecoveryStrategy, TargetState, finish,
 };

@@ -2,6 +2,7 @@ use std::collections::HashMap;
 
 use async_trait::async_trait;
 
+use super::fault::lost;
 use super::{Fault, MemoryStore};
 use crate::audit::{
     Append, AuditEntry, AuditStore, EntryFilter, Execution, FORMAT, Head, Office, verify_chain,
@@ -135,18 +136,15 @@ impl AuditStore for MemoryStore {
     async fn append(&self, office: &Office, append: &Append<'_>) -> Result<(), BackendError> {
         let mut state = self.reach_initialized("append")?;
         let fault = state.next_append.take();
-        if let Some(fault @ Fault::NoEffect) = fault {
-            return Err(fault.error("append"));
+        if fault == Some(Fault::NoEffect) {
+            return Err(lost("append"));
         }
         let result = state.ledgers.entry(office.history.clone()).or_default().append(office, append);
         match result {
             Ok(()) => state.counts.appends += 1,
             Err(_) => state.counts.appends_refused += 1,
         }
-        match fault {
-            Some(fault) => Err(fault.error("append")),
-            None => result,
-        }
+        if fault.is_some() { Err(lost("append")) } else { result }
     }
 
     async fn latest(&self, history: &History) -> Result<Vec<AuditEntry>, BackendError> {

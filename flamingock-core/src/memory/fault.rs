@@ -9,8 +9,7 @@ pub enum Fault {
     AnswerLost,
 }
 
-impl Fault {
-    pub(super) fn error(self, operation: &'static str) -> BackendError {
-        BackendError::new(BackendErrorKind::Unavailable, operation, "the connection was lost")
-    }
+/// The error of a write that fails so.
+pub(super) fn lost(operation: &'static str) -> BackendError {
+    BackendError::new(BackendErrorKind::Unavailable, operation, "the connection was lost")
 }

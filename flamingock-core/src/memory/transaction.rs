@@ -7,6 +7,7 @@ use async_trait::async_trait;
 
 use super::Fault;
 use super::database::{Database, ended, session_name};
+use super::fault::lost;
 use crate::lock::FencingToken;
 use crate::target::{Begun, Fence, Marker, MarkerState, MarkerUpdate, Mode, Session};
 use crate::{BackendError, BackendErrorKind};
@@ -194,10 +195,7 @@ impl MemoryTransaction {
         if fault != Some(Fault::NoEffect) {
             state.apply(&mut transaction);
         }
-        match fault {
-            None => Ok(()),
-            Some(fault) => Err(fault.error("commit")),
-        }
+        if fault.is_some() { Err(lost("commit")) } else { Ok(()) }
     }
 
     /// Ends the session; what it did and did not commit is gone.

@@ -52,7 +52,7 @@ impl Run<'_> {
                     }
                     Ok(Acquisition::Held(holder)) => Ok(holder),
                     Err(error) if error.is_temporary() => Err(error),
-                    Err(error) => return Err(self.store_stop("acquire the lock", error)),
+                    Err(error) => return Err(self.store_stop(error)),
                 };
             if let Ok(holder) = &held_by
                 && seen.insert(holder.execution.clone())
@@ -63,7 +63,7 @@ impl Run<'_> {
             if Instant::now() >= deadline {
                 return Err(match held_by {
                     Ok(holder) => lock_timeout(settings.lock_wait, &holder),
-                    Err(error) => self.store_stop("acquire the lock", error),
+                    Err(error) => self.store_stop(error),
                 });
             }
             let pause = pauses.next().unwrap_or(Duration::from_millis(150));

@@ -33,12 +33,7 @@ impl Run<'_> {
                 let look = || markers.marker(history, &change.id);
                 let marker = retrying(limit, "read marker", look).await;
                 seen.marker = marker.map_err(|error| {
-                    Stop::target(
-                        "the marker of an uncertain change could not be read",
-                        &change.target_system,
-                        error,
-                    )
-                    .with(format_args!("Change `{}` stays as it is", change.id))
+                    Stop::target(target, error).with(format_args!("Change `{}` stays as it is", change.id))
                 })?;
             }
             let settled = matches!(

@@ -133,10 +133,10 @@ impl<'a> Run<'a> {
         self.check_targets().await?;
         let limit = self.app.settings.operation_timeout;
         let ready = retrying(limit, "initialize", || self.app.store.initialize()).await;
-        ready.map_err(|error| self.store_stop("prepare the audit store", error))?;
+        ready.map_err(|error| self.store_stop(error))?;
         if self.app.own_lock {
             let ready = retrying(limit, "initialize lock", || self.app.lock.initialize()).await;
-            ready.map_err(|error| self.store_stop("prepare the lock", error))?;
+            ready.map_err(|error| self.store_stop(error))?;
         }
         self.enter().await
     }
@@ -270,12 +270,12 @@ impl<'a> Run<'a> {
     pub(super) async fn read_head(&self) -> Result<Option<Head>, Stop> {
         let limit = self.app.settings.operation_timeout;
         let read = || self.app.store.head(&self.app.settings.history);
-        retrying(limit, "head", read).await.map_err(|error| self.store_stop("read the head", error))
+        retrying(limit, "head", read).await.map_err(|error| self.store_stop(error))
     }
 
     pub(super) async fn read_latest(&self) -> Result<Latest, Stop> {
         let entries = self.app.store.latest(&self.app.settings.history).await;
-        let entries = entries.map_err(|error| self.store_stop("read the latest entries", error))?;
+        let entries = entries.map_err(|error| self.store_stop(error))?;
         Ok(entries.into_iter().map(|entry| (entry.change.clone(), entry)).collect())
     }
 
@@ -307,7 +307,7 @@ impl<'a> Run<'a> {
         let execution = Execution { id: self.execution.clone(), owner: settings.owner.clone() };
         let take = || self.app.store.take_office(&settings.history, token, &execution);
         let office = retrying(settings.operation_timeout, "take office", take).await;
-        office.map_err(|error| self.store_stop("take office", error))
+        office.map_err(|error| self.store_stop(error))
     }
 
     /// The token of a fence that is newer than ours, if there is one.
@@ -322,7 +322,7 @@ impl<'a> Run<'a> {
             match retrying(limit, "raise fence", || markers.raise_fence(&fence)).await {
                 Ok(FenceRaised::Raised) => {}
                 Ok(FenceRaised::Newer(token)) => return Ok(Some(token)),
-                Err(error) => return Err(Stop::target("raise the fence", id, error)),
+                Err(error) => return Err(Stop::target(target, error)),
             }
         }
         Ok(None)
@@ -374,7 +374,7 @@ impl<'a> Run<'a> {
             let history = &self.app.settings.history;
             let limit = self.app.settings.operation_timeout;
             let survey = retrying(limit, "survey markers", || markers.survey(history, &ids)).await;
-            let survey = survey.map_err(|error| Stop::target("count its markers", target.id(), error))?;
+            let survey = survey.map_err(|error| Stop::target(target, error))?;
             if !survey.other_services.is_empty() {
                 let (services, id) = (survey.other_services.join("`, `"), target.id());
                 return Err(Stop::new(
@@ -404,9 +404,7 @@ impl<'a> Run<'a> {
         let limit = self.app.settings.operation_timeout;
         for target in self.targets() {
             let checked = retrying(limit, "check", || target.check()).await;
-            checked.map_err(|error| {
-                Stop::target("it was to be reached before anything runs", target.id(), error)
-            })?;
+            checked.map_err(|error| Stop::target(target, error))?;
         }
         Ok(())
     }
@@ -536,13 +534,13 @@ impl<'a> Run<'a> {
 
     // ---- errors ----
 
-    pub(super) fn store_stop(&self, doing: &str, error: BackendError) -> Stop {
-        Stop::store(doing, &self.app.store.address(), error)
+    pub(super) fn store_stop(&self, error: BackendError) -> Stop {
+        Stop::store(&self.app.store.address(), error)
     }
 
     /// An append failed: says what is applied but not recorded.
     pub(super) fn append_stop(&self, journal: &Journal<'_>, error: BackendError) -> Stop {
-        let stop = self.store_stop("append to the audit", error);
+        let stop = self.store_stop(error);
         match journal.unrecorded().as_slice() {
             [] => stop,
             ids => stop.with(format_args!(

@@ -55,13 +55,7 @@ impl Step<'_, '_> {
     pub(super) async fn start(&mut self) -> Result<u64, Stop> {
         if let (Some(session), Some(markers)) = (&self.attempt.end_session, self.target().markers()) {
             let ended = within(self.limit(), "end session", markers.end_session(session)).await;
-            ended.map_err(|error| {
-                Stop::target(
-                    "a session of the last attempt could not be ended",
-                    &self.change.target_system,
-                    error,
-                )
-            })?;
+            ended.map_err(|error| Stop::target(self.target(), error))?;
         }
         self.lease.check().await?;
         self.append(AuditState::Started, self.operation(), None).await

@@ -1,0 +1,23 @@
+use std::io::Write as _;
+
+/// Stops the process at one point and says so, for the test to kill it there.
+#[derive(Debug, Clone)]
+pub struct Hold(pub Option<String>);
+
+impl Hold {
+    /// What the process prints when it has come to its point.
+    pub const LINE: &'static str = "HOLDING";
+
+    /// Stands still if this is the point.
+    pub fn at(&self, point: &str) {
+        if self.0.as_deref() == Some(point) {
+            let mut out = std::io::stdout();
+            // The test waits for the line; without it it fails by itself.
+            let _ = writeln!(out, "{}", Self::LINE);
+            let _ = out.flush();
+            loop {
+                std::thread::park();
+            }
+        }
+    }
+}
