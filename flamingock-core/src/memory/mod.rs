@@ -21,6 +21,9 @@ mod store;
 mod target;
 mod transaction;
 
+#[cfg(test)]
+mod tests;
+
 pub use counts::StoreCounts;
 pub use fault::Fault;
 pub use map::MemoryMap;
