@@ -1,6 +1,7 @@
 //! A start with nothing to do is one statement. Alone in its binary: it counts for the whole process.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 
 use flamingock_core::History;
 use flamingock_core::audit::{AuditStore, Execution};
@@ -36,6 +37,12 @@ impl Subscriber for Counter {
     fn exit(&self, _: &Id) {}
 }
 
+/// sqlx logs a statement on the connection's thread, a little after it has answered.
+async fn logged() -> usize {
+    tokio::time::sleep(Duration::from_millis(200)).await;
+    STATEMENTS.load(Ordering::SeqCst)
+}
+
 #[tokio::test]
 async fn the_head_is_read_with_one_statement_whatever_is_there() {
     tracing::subscriber::set_global_default(Counter).unwrap();
@@ -45,12 +52,12 @@ async fn the_head_is_read_with_one_statement_whatever_is_there() {
     let orders = History::new("orders");
 
     let count = async || {
-        let before = STATEMENTS.load(Ordering::SeqCst);
+        let before = logged().await;
         let head = store.head(&orders).await.unwrap();
-        (head.is_some(), STATEMENTS.load(Ordering::SeqCst) - before)
+        (head.is_some(), logged().await - before)
     };
-    // A statement that is refused when it is prepared is not logged.
-    assert_eq!(count().await, (false, 0));
+    // Also while there is no table.
+    assert_eq!(count().await, (false, 1));
     AuditStore::initialize(&store).await.unwrap();
     assert_eq!(count().await, (false, 1));
     let execution = Execution { id: "run-1".to_owned(), owner: "orders@here".to_owned() };

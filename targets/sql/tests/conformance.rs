@@ -75,7 +75,7 @@ impl TargetPlace for File {
             Mode::Transactional => &mut **handle::<Transaction<'static, Sqlite>>(session)?,
             Mode::Plain => handle::<SqliteConnection>(session)?,
         };
-        sqlx::query("INSERT INTO effects (name) VALUES (?)").bind(name).execute(connection).await?;
+        sqlx::query("INSERT OR IGNORE INTO effects (name) VALUES (?)").bind(name).execute(connection).await?;
         Ok(())
     }
 
