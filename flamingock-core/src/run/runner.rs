@@ -314,10 +314,8 @@ impl<'a> Run<'a> {
     async fn raise_fences(&self, office: &Office) -> Result<Option<FencingToken>, Stop> {
         let fence =
             Fence { history: office.history.clone(), token: office.token, execution: self.execution.clone() };
-        for target in
-            self.targets().filter_map(|target| target.markers().map(|markers| (target.id(), markers)))
-        {
-            let (id, markers) = target;
+        for target in self.targets() {
+            let Some(markers) = target.markers() else { continue };
             let limit = self.app.settings.operation_timeout;
             match retrying(limit, "raise fence", || markers.raise_fence(&fence)).await {
                 Ok(FenceRaised::Raised) => {}

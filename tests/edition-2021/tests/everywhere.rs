@@ -16,7 +16,7 @@ impl InTest {
     }
 }
 
-fn ids(set: flamingock::change::ChangeSet) -> Vec<String> {
+fn ids(set: ChangeSet) -> Vec<String> {
     set.changes().into_iter().map(|change| change.id).collect()
 }
 
