@@ -31,19 +31,25 @@ impl Parse for Input {
     }
 }
 
-/// One module per file, or what is wrong with each file.
+/// One module per file of the folder, or what is wrong with each file.
 pub(crate) fn expand(input: TokenStream) -> TokenStream {
+    let package = env::var_os("CARGO_MANIFEST_DIR").map(PathBuf::from);
+    expand_in(package.as_deref(), input)
+}
+
+fn expand_in(package: Option<&Path>, input: TokenStream) -> TokenStream {
     let mut mistakes = Mistakes::default();
-    let modules = mistakes.take(syn::parse2(input)).map(|input| modules(&input, &mut mistakes));
+    let modules = mistakes.take(syn::parse2(input)).map(|input| modules(package, &input, &mut mistakes));
     let errors = mistakes.into_compile_errors();
     quote!(#modules #errors)
 }
 
-fn modules(input: &Input, mistakes: &mut Mistakes) -> TokenStream {
+fn modules(package: Option<&Path>, input: &Input, mistakes: &mut Mistakes) -> TokenStream {
     let Input { visibility, folder } = input;
     let files = mistakes.take(
-        package()
-            .and_then(|package| files(&package, &folder.value()))
+        package
+            .ok_or_else(|| "CARGO_MANIFEST_DIR is not set: build with cargo".to_owned())
+            .and_then(|package| files(package, &folder.value()))
             .map_err(|message| Error::new_spanned(folder, message)),
     );
     let mut seen: BTreeMap<String, String> = BTreeMap::new();
@@ -63,11 +69,6 @@ fn modules(input: &Input, mistakes: &mut Mistakes) -> TokenStream {
         }
     }
     modules
-}
-
-fn package() -> Result<PathBuf, String> {
-    let directory = env::var_os("CARGO_MANIFEST_DIR");
-    directory.map(PathBuf::from).ok_or_else(|| "CARGO_MANIFEST_DIR is not set: build with cargo".to_owned())
 }
 
 /// A file that is meant to be a change.
@@ -131,34 +132,4 @@ impl File {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn module(name: &str) -> Result<String, String> {
-        File { path: PathBuf::new(), name: name.to_owned() }.module()
-    }
-
-    #[test]
-    fn a_file_becomes_the_module_of_its_name() {
-        assert_eq!(module("_0001__create_orders.rs").as_deref(), Ok("_0001__create_orders"));
-        assert_eq!(module("_2025-09-23_1__add-code v1.2.rs").as_deref(), Ok("_2025_09_23_1__add_code_v1_2"));
-    }
-
-    #[test]
-    fn any_other_name_is_refused_with_the_form_that_is_expected() {
-        for name in ["create_orders.rs", "mod.rs", "0001__a.rs", "_0001_a.rs", "_0001__.rs", "___a.rs"] {
-            assert!(module(name).unwrap_err().contains("`_<ORDER>__<name>.rs`"), "{name}");
-        }
-    }
-
-    #[test]
-    fn characters_that_no_module_can_have_are_refused() {
-        assert!(module("_0001__a+b.rs").unwrap_err().contains("cannot be the name of a module"));
-    }
-
-    #[test]
-    fn yaml_is_refused_until_there_are_templates() {
-        assert!(module("_0001__a.yaml").unwrap_err().contains("YAML"));
-        assert!(module("_0001__a.yml").unwrap_err().contains("YAML"));
-    }
-}
+mod tests;

@@ -59,9 +59,13 @@ impl Args {
                 mistakes.at(&key, format!("`{name}` is given twice"));
                 continue;
             }
-            let set = args.set(&key, &name, value);
+            if value.is_empty() {
+                mistakes.at(&key, format!("`{name}` needs a value: `{name} = ..`"));
+            } else {
+                let set = args.set(&key, &name, value);
+                mistakes.take(set);
+            }
             seen.push(name);
-            mistakes.take(set);
         }
         args.complete(&seen, place, mistakes);
         args
@@ -119,7 +123,7 @@ impl Args {
     }
 }
 
-/// `key = value` pairs, each with what is wrong about it.
+/// `key = value` pairs, each with what is wrong about it; without a value the tokens are empty.
 fn pairs(input: ParseStream<'_>) -> syn::Result<Vec<syn::Result<(Ident, TokenStream)>>> {
     let mut pairs = Vec::new();
     while !input.is_empty() {
@@ -136,12 +140,9 @@ fn pair(input: ParseStream<'_>) -> syn::Result<(Ident, TokenStream)> {
     let Ok(key) = input.call(Ident::parse_any) else {
         return Err(Error::new(start, "expected `key = value`, such as `id = \"add-tracking-code\"`"));
     };
-    let equals = input.parse::<Token![=]>();
+    let has_value = input.parse::<Token![=]>().is_ok();
     let value = value_tokens(input)?;
-    if equals.is_err() || value.is_empty() {
-        return Err(Error::new_spanned(&key, format!("`{key}` needs a value: `{key} = ..`")));
-    }
-    Ok((key, value))
+    Ok((key, if has_value { value } else { TokenStream::new() }))
 }
 
 fn value_tokens(input: ParseStream<'_>) -> syn::Result<TokenStream> {

@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use proc_macro2::{Ident, Span, TokenStream};
+use proc_macro2::{Group, Ident, Span, TokenStream, TokenTree};
 use quote::{format_ident, quote, quote_spanned};
 use syn::ext::IdentExt;
 
@@ -62,7 +62,7 @@ fn wrapper(change: &Change<'_>, handler: &Handler<'_>, private: &TokenStream) ->
     let dependencies = if has_dependencies { quote!(dependencies) } else { quote!(_) };
     let wait = handler.is_async.then(|| quote!(.await));
     // Located at the return type: that is where the compiler points when it does not fit.
-    let finish = quote_spanned!(at(handler.output)=> #private::finish::<#value>(output));
+    let finish = located(&quote!(#private::finish::<#value>(output)), handler.output);
     let asyncness = handler.is_async.then(|| quote!(async));
     let body_name = if handler.is_async { &body } else { &function };
     let body = quote! {
@@ -79,7 +79,7 @@ fn wrapper(change: &Change<'_>, handler: &Handler<'_>, private: &TokenStream) ->
         return body;
     }
     // Located at the method: that is where the compiler points when its future is not `Send`.
-    let boxed = quote_spanned!(at(name.span())=> ::std::boxed::Box::pin(#body_name(invocation)));
+    let boxed = located(&quote!(::std::boxed::Box::pin(#body_name(invocation))), name.span());
     quote! {
         #body
         #cfgs
@@ -138,16 +138,18 @@ fn entry(change: &Change<'_>, private: &TokenStream) -> TokenStream {
 fn methods(change: &Change<'_>, role: Role, private: &TokenStream) -> TokenStream {
     let field = format_ident!("{}", role.name());
     let mut fields = TokenStream::new();
+    let mut present = Vec::new();
     for handler in change.handlers_of(role) {
         let method = method(handler, private);
         let value = if role == Role::Apply { method } else { option(Some(method)) };
-        let cfgs = cfgs(&handler.conditions);
-        fields.extend(quote!(#cfgs #field: #value,));
+        if handler.conditions.is_empty() {
+            return quote!(#field: #value,);
+        }
+        let condition = all(&handler.conditions);
+        // Two that hold together are one error already, see `clashes`.
+        fields.extend(quote!(#[cfg(all(#condition, not(any(#(#present),*))))] #field: #value,));
+        present.push(condition);
     }
-    if change.handlers_of(role).any(|handler| handler.conditions.is_empty()) {
-        return fields;
-    }
-    let present = change.handlers_of(role).map(|handler| all(&handler.conditions));
     let absent = quote!(#[cfg(not(any(#(#present),*)))]);
     let message = "no `#[apply]` is left: the conditions on it are all off";
     let value = if role == Role::Apply { quote!(::core::compile_error!(#message)) } else { option(None) };
@@ -225,6 +227,18 @@ fn option(value: Option<TokenStream>) -> TokenStream {
 fn duration(duration: Duration) -> TokenStream {
     let (seconds, nanoseconds) = (duration.as_secs(), duration.subsec_nanos());
     quote!(::core::time::Duration::new(#seconds, #nanoseconds))
+}
+
+/// Tokens that the compiler takes for the user's when it reports errors.
+fn located(tokens: &TokenStream, span: Span) -> TokenStream {
+    let relocate = |mut token: TokenTree| {
+        if let TokenTree::Group(group) = &token {
+            token = Group::new(group.delimiter(), located(&group.stream(), span)).into();
+        }
+        token.set_span(at(span));
+        token
+    };
+    tokens.clone().into_iter().map(relocate).collect()
 }
 
 /// The user's place, but names resolve as in all generated code and lints leave it alone.

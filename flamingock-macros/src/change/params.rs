@@ -1,5 +1,4 @@
 use proc_macro2::Span;
-use quote::ToTokens;
 use syn::ext::IdentExt;
 use syn::spanned::Spanned;
 use syn::{Attribute, FnArg, GenericArgument, Lifetime, Pat, PatType, PathArguments, Type, TypeReference};
@@ -117,12 +116,9 @@ fn by_value<T>(ty: &Type, mistakes: &mut Mistakes) -> Option<T> {
         mistakes.at(ty, NO_IMPL_TRAIT);
         return None;
     }
-    let name = ty.to_token_stream();
     mistakes.at(
         ty,
-        format!(
-            "a change gets nothing by value: take `&{name}` for a dependency, `&mut {name}` for the session of the target system"
-        ),
+        "a change gets nothing by value: take `&T` for a dependency, `&mut T` for the session of the target system",
     );
     None
 }

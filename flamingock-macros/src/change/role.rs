@@ -1,5 +1,6 @@
 use proc_macro2::{Ident, Span, TokenStream, TokenTree};
 use quote::ToTokens;
+use syn::ext::IdentExt;
 use syn::{Attribute, MacroDelimiter, Meta, MetaList, Path, token};
 
 use super::block::{Block, Item};
@@ -31,6 +32,7 @@ impl Role {
     }
 
     fn of_name(name: &Ident) -> Option<Self> {
+        let name = name.unraw();
         Self::ALL.into_iter().find(|role| name == role.name())
     }
 
@@ -64,6 +66,8 @@ pub(crate) fn make_inert(block: &mut Block) {
             Item::Method(method) => &mut method.attributes,
             Item::Other(other) => &mut other.attributes,
         };
+        // One of these is a mistake that is reported; it is not to be reported again.
+        attributes.retain(|attribute| Role::within_cfg_attr(attribute).is_none());
         for attribute in attributes.iter_mut().filter(|attribute| Role::of(attribute).is_some()) {
             let path = attribute.path().clone();
             let tokens = Ident::new(INERT, Span::call_site()).into_token_stream();

@@ -29,33 +29,33 @@ fn string(key: &str, tokens: TokenStream) -> syn::Result<LitStr> {
 /// Text of any length.
 pub(crate) fn text(key: &str, tokens: TokenStream) -> syn::Result<String> {
     let literal = string(key, tokens)?;
-    without_nul(key, &literal)
+    without_nul(&format!("`{key}`"), &literal)
 }
 
 /// Text that is stored in a column of limited length and compared byte by byte.
 pub(crate) fn word(key: &str, tokens: TokenStream) -> syn::Result<String> {
     let literal = string(key, tokens)?;
-    checked(key, &literal)
+    checked(&format!("`{key}`"), &literal)
 }
 
-fn checked(key: &str, literal: &LitStr) -> syn::Result<String> {
-    let text = without_nul(key, literal)?;
+fn checked(what: &str, literal: &LitStr) -> syn::Result<String> {
+    let text = without_nul(what, literal)?;
     let problem = if text.is_empty() {
-        format!("`{key}` is empty")
+        format!("{what} is empty")
     } else if text.len() > LONGEST {
-        format!("`{key}` is {} bytes long, at most {LONGEST} are allowed", text.len())
+        format!("{what} is {} bytes long, at most {LONGEST} are allowed", text.len())
     } else if text.trim() != text {
-        format!("`{key}` begins or ends with white space")
+        format!("{what} begins or ends with white space")
     } else {
         return Ok(text);
     };
     Err(Error::new_spanned(literal, problem))
 }
 
-fn without_nul(key: &str, literal: &LitStr) -> syn::Result<String> {
+fn without_nul(what: &str, literal: &LitStr) -> syn::Result<String> {
     let text = literal.value();
     if text.contains('\0') {
-        return Err(Error::new_spanned(literal, format!("`{key}` contains a NUL character")));
+        return Err(Error::new_spanned(literal, format!("{what} contains a NUL character")));
     }
     Ok(text)
 }
@@ -64,7 +64,7 @@ pub(crate) fn order(tokens: TokenStream) -> syn::Result<String> {
     let message =
         || "the value of `order` is a string or an integer: `order = \"0001\"` or `order = 1`".to_owned();
     match read(tokens.clone(), message)? {
-        Lit::Str(literal) => checked("order", &literal),
+        Lit::Str(literal) => checked("`order`", &literal),
         Lit::Int(literal) if literal.suffix().is_empty() && !literal.base10_digits().starts_with('-') => {
             // `base10_digits` drops leading zeros, which the user may want to see in reports.
             let written = literal.to_string();
@@ -107,7 +107,7 @@ pub(crate) fn profiles(tokens: TokenStream) -> syn::Result<Vec<String>> {
 }
 
 fn profile(literal: &LitStr) -> syn::Result<String> {
-    let profile = checked("profiles", literal)?;
+    let profile = checked("a name in `profiles`", literal)?;
     if profile == "!" {
         return Err(Error::new_spanned(literal, "`!` stands before the name of a profile: `\"!test\"`"));
     }

@@ -24,7 +24,7 @@ fn rustfmt_never_changes_the_checksum() {
     assert!(functions > 100, "only {functions} functions were compared");
 }
 
-/// The texts of a folder's files, without the module declarations that rustfmt would follow.
+/// The texts of a folder's files.
 fn sources(folder: &Path) -> Vec<String> {
     let mut texts = Vec::new();
     for entry in fs::read_dir(folder).unwrap() {
@@ -33,8 +33,11 @@ fn sources(folder: &Path) -> Vec<String> {
             texts.extend(sources(&path));
         } else {
             let text = fs::read_to_string(&path).unwrap();
-            let lines = text.lines().filter(|line| !(line.starts_with("mod ") && line.ends_with(';')));
-            texts.push(lines.collect::<Vec<_>>().join("\n"));
+            // With a body of their own, so that rustfmt does not look for the file.
+            let lines = text
+                .lines()
+                .map(|line| if line.starts_with("mod ") { line.replace(';', " {}") } else { line.into() });
+            texts.push(lines.collect::<Vec<String>>().join("\n"));
         }
     }
     texts
