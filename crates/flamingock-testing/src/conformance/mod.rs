@@ -1,4 +1,8 @@
 //! The suites: each sentence of a trait's `# Contract` is a case that every implementation runs.
+//!
+//! A case is a function in one of the lists below `audit_store`, `lock` and `target`; nothing else
+//! has to be told about a new one. A condition after it (`if |c| c.persistent`) keeps it from those
+//! that declare that they cannot.
 
 mod audit_store;
 mod case;

@@ -75,7 +75,7 @@ impl StoreHandle {
     /// Of a store that is both.
     pub fn both(store: impl AuditStore + LockStore) -> Self {
         let store = Arc::new(store);
-        let audit: Arc<dyn AuditStore> = store.clone();
+        let audit = Arc::clone(&store);
         Self { audit: Some(audit), lock: Some(store) }
     }
 
