@@ -1,4 +1,5 @@
 //! Real processes on SQLite: started together, and killed half-way.
+#![expect(clippy::expect_used, reason = "what fails here fails the test")]
 
 use std::collections::BTreeMap;
 use std::io::{BufRead as _, BufReader};

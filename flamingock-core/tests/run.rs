@@ -1,4 +1,5 @@
 //! The runner on the in-memory store and targets.
+#![expect(clippy::panic, reason = "what fails here fails the test")]
 
 mod support;
 

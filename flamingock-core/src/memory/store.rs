@@ -18,8 +18,9 @@ use crate::{BackendError, BackendErrorKind, History};
 /// let store = MemoryStore::new();
 /// assert_eq!(store.head(&History::new("orders")).await?, None);
 /// assert_eq!(store.counts().head_reads, 1);
-/// # Ok(())
-/// # }).map_err(|error: flamingock_core::BackendError| std::io::Error::other(error))
+/// # Ok::<(), flamingock_core::BackendError>(())
+/// # })?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Clone, Default)]
 pub struct MemoryStore {

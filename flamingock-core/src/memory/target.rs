@@ -29,8 +29,9 @@ use crate::{BackendError, History};
 /// assert_eq!(target.get("order:1"), None);
 /// session.commit().await?;
 /// assert_eq!(target.get("order:1").as_deref(), Some("open"));
-/// # Ok(())
-/// # }).map_err(|error: flamingock_core::BackendError| std::io::Error::other(error))
+/// # Ok::<(), flamingock_core::BackendError>(())
+/// # })?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Clone)]
 pub struct MemoryTarget {
