@@ -218,13 +218,11 @@ pub fn verify(arguments: TokenStream, item: TokenStream) -> TokenStream {
 /// assert_eq!(changes::CHANGES.changes().len(), 2);
 /// ```
 ///
-/// Cargo sees changes to these files by itself, but not that there is a new one. A build script of one
-/// line tells it, `build.rs` beside `Cargo.toml`:
+/// Cargo sees changes to these files by itself, but not that there is a new one. One line in the `main`
+/// of a build script, `build.rs` beside `Cargo.toml`, tells it:
 ///
 /// ```
-/// fn main() {
-///     println!("cargo::rerun-if-changed=changes");
-/// }
+/// println!("cargo::rerun-if-changed=changes");
 /// ```
 ///
 /// `cargo fmt` does not find these files; name them to rustfmt: `rustfmt --edition 2024 changes/*.rs`.

@@ -16,7 +16,8 @@ use support::{OneHandle, run};
 flamingock::change_set!(CHANGES);
 
 fn find<T: CodeChange>() -> Change {
-    CHANGES.changes().into_iter().find(|change| change.id == T::ID).unwrap()
+    let mut changes = CHANGES.changes().into_iter();
+    changes.find(|change| change.id == T::ID).unwrap_or_else(|| unreachable!("{} is registered", T::ID))
 }
 
 struct Connection<'c, DB> {

@@ -1,5 +1,7 @@
 //! Changes in a folder of files.
 
+#![expect(clippy::duplicate_mod, reason = "the folder is declared with and without `pub`")]
+
 use flamingock::prelude::*;
 
 mod changes {

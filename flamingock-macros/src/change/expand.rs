@@ -55,7 +55,7 @@ fn wrapper(change: &Change<'_>, handler: &Handler<'_>, private: &TokenStream) ->
     let (function, body) = function_names(handler);
     let cfgs = cfgs(conditions);
     let value = value_type(handler.role, private);
-    let arguments = params.iter().map(|param| argument(param));
+    let arguments = params.iter().map(argument);
     let has_session = params.iter().any(|param| param.kind == Kind::Exclusive);
     let session = if has_session { quote!(session) } else { quote!(_) };
     let has_dependencies = params.iter().any(|param| param.kind != Kind::Exclusive);

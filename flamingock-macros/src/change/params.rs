@@ -1,7 +1,10 @@
 use proc_macro2::Span;
 use syn::ext::IdentExt;
 use syn::spanned::Spanned;
-use syn::{Attribute, FnArg, GenericArgument, Lifetime, Pat, PatType, PathArguments, Type, TypeReference};
+use syn::{
+    AngleBracketedGenericArguments, Attribute, FnArg, GenericArgument, Lifetime, Pat, PatType, PathArguments,
+    Type, TypeReference,
+};
 
 use super::statics::static_type;
 use crate::mistakes::Mistakes;
@@ -90,10 +93,14 @@ fn taken<'a>(ty: &'a Type, mistakes: &mut Mistakes) -> Option<(Kind, &'a Type)> 
         }
         return Some((kind, inner));
     }
-    let Some(argument) = optional(ty) else {
+    let Some(arguments) = optional(ty) else {
         return by_value(ty, mistakes);
     };
-    match argument.map(bare) {
+    let argument = arguments.args.first().and_then(|argument| match argument {
+        GenericArgument::Type(ty) => Some(bare(ty)),
+        _ => None,
+    });
+    match argument {
         Some(Type::Reference(reference)) if reference.mutability.is_none() => {
             Some((Kind::OptionalShared, behind(reference, mistakes)?))
         }
@@ -143,20 +150,18 @@ fn is_named(lifetime: &Lifetime) -> bool {
     lifetime.ident != "_"
 }
 
-/// The argument of `Option<..>`, if the type is spelt so.
-fn optional(ty: &Type) -> Option<Option<&Type>> {
+/// The arguments of `Option<..>`, if the type is spelt so.
+fn optional(ty: &Type) -> Option<&AngleBracketedGenericArguments> {
     let Type::Path(path) = ty else { return None };
     let names: Vec<String> = path.path.segments.iter().map(|segment| segment.ident.to_string()).collect();
     let names: Vec<&str> = names.iter().map(String::as_str).collect();
     if !matches!(names[..], ["Option"] | ["std" | "core", "option", "Option"]) {
         return None;
     }
-    let PathArguments::AngleBracketed(arguments) = &path.path.segments.last()?.arguments else { return None };
-    let mut types = arguments.args.iter().map(|argument| match argument {
-        GenericArgument::Type(ty) => Some(ty),
+    match &path.path.segments.last()?.arguments {
+        PathArguments::AngleBracketed(arguments) => Some(arguments),
         _ => None,
-    });
-    types.next()
+    }
 }
 
 /// Without parentheses, and without the invisible ones around what a `macro_rules!` macro was given.

@@ -19,7 +19,7 @@ pub(crate) fn run<'a, T>(
         Body::Blocking(body) => body(invocation),
         Body::Async(body) => match pin!(body(invocation)).poll(&mut Context::from_waker(Waker::noop())) {
             Poll::Ready(result) => result,
-            Poll::Pending => panic!("the method waits"),
+            Poll::Pending => unreachable!("the method waits"),
         },
     }
 }

@@ -4,6 +4,10 @@ use flamingock::prelude::*;
 
 flamingock::change_set!(pub CHANGES);
 
+/// What changes write to.
+#[derive(Debug)]
+pub struct Log(String);
+
 /// A change.
 #[derive(Debug)]
 pub struct InLibrary;
@@ -11,14 +15,14 @@ pub struct InLibrary;
 #[change(id = "in-library", order = "0001", target_system = "files")]
 impl InLibrary {
     #[apply]
-    async fn apply(text: &mut String, root: &std::path::Path, name: Option<&str>) -> ChangeResult {
-        text.push_str(&format!("{} {name:?}", root.display()));
+    async fn apply(log: &mut Log, root: &std::path::Path, name: Option<&str>) -> ChangeResult {
+        log.0.push_str(&format!("{} {name:?}", root.display()));
         Ok(())
     }
 
     #[rollback]
-    fn rollback(text: &mut String) -> Result<(), String> {
-        Err(text.clone())
+    fn rollback(log: &mut Log) -> Result<(), String> {
+        Err(log.0.clone())
     }
 
     #[verify]
