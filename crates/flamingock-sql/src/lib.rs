@@ -3,7 +3,8 @@
 //!
 //! Statements are text with quoted literals, run as simple queries: nothing is prepared or cached on
 //! a server, so the same code works behind a connection pooler. What differs between databases is
-//! in their [`Dialect`]; the stores and targets themselves are written once.
+//! in their [`Dialect`]; the stores and targets themselves are written once. A new database is one
+//! module with its `Dialect` here, and one with what it needs more in each of the other two crates.
 
 mod dialect;
 mod operation;

@@ -10,7 +10,8 @@ use std::time::{Duration, Instant};
 use flamingock_core::audit::{Append, AuditStore, ChainHash, Execution, Head, HeadChange, Office};
 use flamingock_core::lock::{Acquisition, FencingToken, LockRequest, LockStore};
 use flamingock_core::{BackendError, BackendErrorKind, History};
-use flamingock_store_sql::SqliteAuditStore;
+use flamingock_sql::Sqlite;
+use flamingock_store_sql::{SqliteAuditStore, StoreDialect as _};
 use sqlx::sqlite::{
     SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous,
 };
@@ -332,6 +333,27 @@ async fn a_head_that_cannot_be_read_is_corrupt_and_no_panic() {
         pool.execute(sqlx::AssertSqlSafe(sql)).await.unwrap();
         assert_fails(store.head(&orders()).await, BackendErrorKind::Corrupt, &["head of orders"]);
         pool.execute("DELETE FROM flamingock_heads").await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn settings_under_which_a_power_cut_loses_entries_are_told() {
+    use SqliteJournalMode::{Delete, Wal};
+    use SqliteSynchronous::{Full, Normal, Off};
+    for (journal, synchronous, weak) in [
+        (Wal, Full, false),
+        (Wal, Normal, true),
+        (Wal, Off, true),
+        (Delete, Full, false),
+        (Delete, Normal, false),
+    ] {
+        let directory = tempfile::tempdir().unwrap();
+        let options = options(directory.path()).journal_mode(journal).synchronous(synchronous);
+        let mut connection = options.connect().await.unwrap();
+        let weakness = Sqlite::weakness(&mut connection).await.unwrap();
+        assert_eq!(weakness.is_some(), weak, "{journal:?} {synchronous:?}: {weakness:?}");
+        // It is a warning, not a refusal.
+        AuditStore::initialize(&SqliteAuditStore::connect_with(options).await.unwrap()).await.unwrap();
     }
 }
 

@@ -120,7 +120,15 @@ impl<D: TargetDialect> Session for SqlSession<D> {
     }
 
     async fn rollback(self: Box<Self>) -> Result<(), BackendError> {
-        let Self { held, connections, options, .. } = *self;
+        let Self { held, watch, connections, options, .. } = *self;
+        if D::was_ended(&watch) {
+            // What the change itself failed with may not say it: SQLite's word is `constraint failed`.
+            tracing::warn!(
+                database = D::address(&options),
+                "a change's transaction was ended from inside: by a COMMIT or ROLLBACK in the change, \
+                 or by an error on which the database rolls back"
+            );
+        }
         let rolled_back = match held {
             Held::Transaction(transaction) => transaction.rollback().await,
             Held::Plain(connection) => {
