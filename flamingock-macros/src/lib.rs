@@ -208,6 +208,7 @@ pub fn verify(arguments: TokenStream, item: TokenStream) -> TokenStream {
 /// after the file and private, or as visible as it says before the path:
 /// `include_changes!(pub "changes");`. Its changes need no `order`. Folders in the folder and files
 /// that are not Rust are left alone; changes in YAML are not supported yet.
+/// (Declared by hand, a module of such a name needs `#[expect(non_snake_case, reason = "..")]`.)
 ///
 /// ```
 /// mod changes {
