@@ -254,7 +254,8 @@ impl FlamingockBuilder {
     }
 
     /// Goes on although the targets are newer than the audit store, which was restored from a
-    /// backup: what their markers say is taken over. For one run, after somebody looked.
+    /// backup: what their markers say is taken over. For one run, after somebody looked: a change
+    /// without a transaction has no marker and is applied again if the audit lost it.
     pub fn accept_restored(mut self, accept: bool) -> Self {
         self.settings.accept_restored = accept;
         self

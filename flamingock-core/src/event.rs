@@ -1,4 +1,11 @@
-//! What a run tells while it runs.
+//! What a run tells while it runs: events to listeners, and spans to `tracing`.
+//!
+//! | span | fields |
+//! |---|---|
+//! | `flamingock.run` | `service`, `tenant`, `execution.id`, `status` |
+//! | `flamingock.change` | `change.id`, `change.order`, `change.attempt`, `stage`, `target_system`, `outcome` |
+//!
+//! What the methods of a change log is inside its span.
 
 use std::fmt;
 use std::sync::Arc;

@@ -180,6 +180,11 @@ impl Report {
     pub fn summary(&self) -> String {
         text::summary(self)
     }
+
+    /// The summary, and for each failing change what happened, where, and what to do next.
+    pub(crate) fn explanation(&self) -> String {
+        text::explanation(self)
+    }
 }
 
 pub(crate) fn millis(duration: Duration) -> u64 {

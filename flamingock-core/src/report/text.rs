@@ -132,3 +132,21 @@ pub(super) fn summary(report: &Report) -> String {
         }
     }
 }
+
+pub(super) fn explanation(report: &Report) -> String {
+    let lines = report.failing().map(|change| {
+        let (source, id, target) = (&change.source, change.id.escape_debug(), &change.target_system);
+        let error = change.error.as_ref().map(|error| format!(": {}: {}", error.type_name, error.message));
+        let note = change.note.as_ref().map(|note| format!("; {note}"));
+        let next = match change.outcome {
+            ChangeOutcome::Issue => {
+                "; look at the target, then settle it with a #[verify], \
+                 or with `recovery = always_retry` if it may be applied twice"
+            }
+            _ => "",
+        };
+        let (error, note) = (error.unwrap_or_default(), note.unwrap_or_default());
+        format!("\n  - {source}: change `{id}` on `{target}`: {}{error}{note}{next}", change.outcome)
+    });
+    summary(report) + &lines.collect::<String>()
+}

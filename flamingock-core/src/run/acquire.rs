@@ -6,7 +6,8 @@ use backon::{BackoffBuilder, ExponentialBuilder};
 
 use super::lease::HeldLease;
 use super::runner::Run;
-use super::within::within;
+use super::within::retrying;
+use crate::BackendErrorKind;
 use crate::audit::{Head, Verdict};
 use crate::error::{RunErrorKind, Stop};
 use crate::event::Event;
@@ -32,28 +33,23 @@ impl Run<'_> {
             execution: self.execution.clone(),
             lease: settings.lease,
         };
+        let limit = settings.operation_timeout;
         let deadline = Instant::now() + settings.lock_wait;
         let mut seen: HashSet<String> = HashSet::new();
         let mut pauses = polling();
         loop {
             let sent = Instant::now();
-            let held_by =
-                match within(settings.operation_timeout, "acquire lock", self.app.lock.try_acquire(&request))
-                    .await
-                {
-                    Ok(Acquisition::Acquired(lease)) => {
-                        let lease = HeldLease::new(
-                            lease,
-                            sent,
-                            Arc::clone(&self.app.lock),
-                            settings.operation_timeout,
-                        );
-                        return self.after_waiting(&seen, lease).await;
-                    }
-                    Ok(Acquisition::Held(holder)) => Ok(holder),
-                    Err(error) if error.is_temporary() => Err(error),
-                    Err(error) => return Err(self.store_stop(error)),
-                };
+            let asked = retrying(limit, "acquire lock", || self.app.lock.try_acquire(&request)).await;
+            let held_by = match asked {
+                Ok(Acquisition::Acquired(lease)) => {
+                    let lease = HeldLease::new(lease, sent, Arc::clone(&self.app.lock), limit);
+                    return self.after_waiting(&seen, lease).await;
+                }
+                Ok(Acquisition::Held(holder)) => Ok(holder),
+                // Somebody writes, and so is at work.
+                Err(error) if error.kind() == BackendErrorKind::Busy => Err(error),
+                Err(error) => return Err(self.store_stop(error)),
+            };
             if let Ok(holder) = &held_by
                 && seen.insert(holder.execution.clone())
             {

@@ -1,4 +1,4 @@
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 
@@ -191,6 +191,7 @@ impl<'a> Journal<'a> {
         let (sequence, hash) = self.chain(entries);
         let head = HeadChange { sequence, hash, digests, verdict };
         let limit = self.settings.operation_timeout;
+        let deadline = Instant::now() + limit;
         let mut pauses = pauses();
         let mut asked_before = false;
         loop {
@@ -217,8 +218,8 @@ impl<'a> Journal<'a> {
                 Err(_) => return Err(error),
             }
             match pauses.next() {
-                Some(pause) => tokio::time::sleep(pause).await,
-                None => return Err(error),
+                Some(pause) if Instant::now() + pause < deadline => tokio::time::sleep(pause).await,
+                _ => return Err(error),
             }
         }
         (self.sequence, self.hash) = (sequence, hash);

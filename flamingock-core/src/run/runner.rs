@@ -12,14 +12,16 @@ use super::lease::HeldLease;
 use super::method::{Limits, Surroundings};
 use super::within::retrying;
 use crate::BackendError;
-use crate::audit::{AuditState, Execution, Head, Office, Operation, TxStrategy, Verdict, VerdictStatus};
+use crate::audit::{
+    AuditState, Evidence, Execution, Head, Office, Operation, TxStrategy, Verdict, VerdictStatus,
+};
 use crate::builder::{Flamingock, RunMode};
 use crate::change::{ChangeContext, IdempotencyKey, Resources};
 use crate::error::{RunError, RunErrorKind, Stop};
 use crate::event::Event;
 use crate::lock::FencingToken;
 use crate::pipeline::PipelineChange;
-use crate::plan::{Attempt, Drift, Latest, Plan, Policy, plan};
+use crate::plan::{Attempt, Drift, Issue, Latest, Plan, Policy, plan};
 use crate::report::{AuditHead, Counters, Report, RunStatus, StageReport, StageState, millis};
 use crate::target::{Fence, FenceRaised, Mode, TargetSystem};
 
@@ -88,8 +90,8 @@ impl Flamingock {
         match ended {
             Ok(_) => Ok(report),
             Err(mut stop) => {
-                if stop.message.is_empty() {
-                    stop.message = report.summary();
+                if matches!(stop.kind, RunErrorKind::ChangeFailed | RunErrorKind::Issue) {
+                    stop.message = format!("{}{}", report.explanation(), stop.message);
                 }
                 Err(RunError::new(stop, report))
             }
@@ -216,28 +218,22 @@ impl<'a> Run<'a> {
     /// How the run ended, when nothing stopped it.
     fn verdict(&self, plan: &Plan) -> Result<RunStatus, Stop> {
         let in_state = |state| self.stages.iter().any(|stage| stage.state == state);
-        // The message is the report's summary, which is only known at the end.
+        // What the report says is put before these messages at the end.
         if in_state(StageState::Failed) {
             return Err(Stop::new(RunErrorKind::ChangeFailed, ""));
         }
         if in_state(StageState::Blocked) || !plan.removed.is_empty() {
-            let removed: Vec<String> = plan
-                .removed
-                .iter()
-                .map(|issue| format!("change `{}`: {}", issue.change, issue.reason))
-                .collect();
-            return Err(Stop::new(RunErrorKind::Issue, removed.join("; ")));
+            let line = |issue: &Issue| {
+                format!("\n  - {}: change `{}`: {}", issue.source, issue.change, issue.reason)
+            };
+            return Err(Stop::new(RunErrorKind::Issue, plan.removed.iter().map(line).collect::<String>()));
         }
         Ok(if in_state(StageState::Completed) { RunStatus::Success } else { RunStatus::NoChanges })
     }
 
     async fn check(&mut self) -> Result<RunStatus, Stop> {
-        if let Some(head) = self.read_head().await?
-            && self.is_complete(&head)
-        {
-            return Ok(self.up_to_date(&head));
-        }
         let latest = match self.read_head().await? {
+            Some(head) if self.is_complete(&head) => return Ok(self.up_to_date(&head)),
             Some(_) => self.read_latest().await?,
             None => Latest::new(),
         };
@@ -347,11 +343,10 @@ impl<'a> Run<'a> {
     async fn survey(&self, latest: &Latest, head: &Head) -> Result<(), Stop> {
         let mut expected: BTreeMap<&str, u64> = BTreeMap::new();
         for entry in latest.values() {
-            let by_run = matches!(entry.operation, Operation::Apply | Operation::Undo);
-            if by_run
-                && entry.state == Some(AuditState::Applied)
-                && entry.tx_strategy == TxStrategy::TxWithMarker
-            {
+            // Others have no marker `done`: rulings, baselines, what `#[verify]` settled.
+            let marked = entry.operation == Operation::Apply && entry.evidence != Evidence::Verify;
+            let applied = entry.state == Some(AuditState::Applied);
+            if marked && applied && entry.tx_strategy == TxStrategy::TxWithMarker {
                 *expected.entry(entry.target_system.as_str()).or_default() += 1;
             }
         }

@@ -1,7 +1,8 @@
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use backon::{BackoffBuilder, ExponentialBuilder};
 
+use crate::report::millis;
 use crate::{BackendError, BackendErrorKind};
 
 /// The operation's own answer, or that none came in time.
@@ -13,6 +14,7 @@ pub(super) async fn within<T>(
     match tokio::time::timeout(limit, call).await {
         Ok(answer) => answer,
         Err(_) => {
+            let limit = Duration::from_millis(millis(limit).max(1));
             let message = format!("no answer within {}", humantime::format_duration(limit));
             Err(BackendError::new(BackendErrorKind::Unavailable, operation, message))
         }
@@ -30,7 +32,8 @@ pub(super) fn pauses() -> impl Iterator<Item = Duration> {
         .build()
 }
 
-/// Repeats an operation that is safe to repeat while its error is temporary.
+/// Repeats an operation that is safe to repeat while its error is temporary; all attempts together
+/// end within the limit.
 pub(super) async fn retrying<T, F>(
     limit: Duration,
     operation: &'static str,
@@ -39,10 +42,14 @@ pub(super) async fn retrying<T, F>(
 where
     F: Future<Output = Result<T, BackendError>>,
 {
+    let deadline = Instant::now() + limit;
     let mut pauses = pauses();
     loop {
-        match (within(limit, operation, call()).await, pauses.next()) {
-            (Err(error), Some(pause)) if error.is_temporary() => tokio::time::sleep(pause).await,
+        let answer = within(deadline.saturating_duration_since(Instant::now()), operation, call()).await;
+        match (answer, pauses.next()) {
+            (Err(error), Some(pause)) if error.is_temporary() && Instant::now() + pause < deadline => {
+                tokio::time::sleep(pause).await;
+            }
             (answer, _) => return answer,
         }
     }
