@@ -2,3 +2,6 @@
 
 pub mod changes;
 pub mod place;
+
+#[cfg(doctest)]
+mod book;

@@ -14,7 +14,9 @@ impl Progress {
     pub(crate) fn show(&self, event: &Event<'_>) {
         match event {
             Event::Waiting { holder } => {
-                self.line(&format!("waiting for {}, which holds the lock", holder.owner));
+                let left = holder.remaining.map(|left| format!(" for {} s more", left.as_secs()));
+                let left = left.unwrap_or_default();
+                self.line(&format!("waiting     {} has the lock{left}, unless it extends it", holder.owner));
             }
             Event::ChangeStarted { change, target_system, attempt, .. } => {
                 self.started(change, target_system, *attempt);

@@ -1,0 +1,19 @@
+//! The code blocks of the README and of the book, compiled and run with the documentation tests.
+
+macro_rules! pages {
+    ($($name:ident = $path:literal),* $(,)?) => {
+        $(#[doc = include_str!($path)] mod $name {})*
+    };
+}
+
+pages! {
+    readme = "../../README.md",
+    quickstart = "../../examples/quickstart/README.md",
+    introduction = "../../docs/src/introduction.md",
+    getting_started = "../../docs/src/getting-started.md",
+    concepts = "../../docs/src/concepts.md",
+    writing_changes = "../../docs/src/writing-changes.md",
+    when_it_fails = "../../docs/src/when-it-fails.md",
+    testing = "../../docs/src/testing.md",
+    operations = "../../docs/src/operations.md",
+}
