@@ -6,6 +6,8 @@
 
 mod audit_store;
 mod case;
+#[cfg(test)]
+mod flaws;
 mod lock;
 mod store_fixture;
 mod suite;

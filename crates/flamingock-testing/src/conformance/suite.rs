@@ -1,3 +1,4 @@
+use std::fmt;
 use std::process::ExitCode;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
@@ -13,9 +14,16 @@ const REQUIRE: &str = "FLAMINGOCK_TEST_REQUIRE";
 
 /// The cases of one suite for one implementation. Made by [`audit_store_suite`](super::audit_store_suite),
 /// [`lock_suite`](super::lock_suite) and [`target_suite`](super::target_suite), run by [`run`].
-#[derive(Debug)]
 pub struct Suite {
-    trials: Vec<Trial>,
+    cases: Vec<NamedCase>,
+}
+
+type NamedCase = (String, Box<dyn FnOnce() -> Result<Completion, Failed> + Send>);
+
+impl fmt::Debug for Suite {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(self.cases.iter().map(|(name, _)| name)).finish()
+    }
 }
 
 type Availability = Arc<dyn Fn() -> Result<(), String> + Send + Sync>;
@@ -29,7 +37,12 @@ impl Suite {
     ) -> SuiteBuilder {
         let answer = OnceLock::new();
         let available = Arc::new(move || answer.get_or_init(&available).clone());
-        SuiteBuilder { seam, implementation, available, trials: Vec::new() }
+        SuiteBuilder { seam, implementation, available, cases: Vec::new() }
+    }
+
+    /// Each case by its full name.
+    pub(super) fn into_cases(self) -> Vec<NamedCase> {
+        self.cases
     }
 }
 
@@ -38,7 +51,7 @@ pub(super) struct SuiteBuilder {
     seam: &'static str,
     implementation: String,
     available: Availability,
-    trials: Vec<Trial>,
+    cases: Vec<NamedCase>,
 }
 
 impl SuiteBuilder {
@@ -51,17 +64,18 @@ impl SuiteBuilder {
         let available = Arc::clone(&self.available);
         let implementation = self.implementation.clone();
         let name = format!("{implementation}::{}::{name}", self.seam);
-        self.trials.push(Trial::ignorable_test(name, move || match available() {
+        let run = move || match available() {
             Ok(()) => run_case(case),
             Err(reason) if is_required(&implementation) => {
                 Err(format!("{implementation} is required by {REQUIRE}, and is not there: {reason}").into())
             }
             Err(reason) => Ok(Completion::ignored_with(reason)),
-        }));
+        };
+        self.cases.push((name, Box::new(run)));
     }
 
     pub(super) fn build(self) -> Suite {
-        Suite { trials: self.trials }
+        Suite { cases: self.cases }
     }
 }
 
@@ -70,12 +84,17 @@ impl SuiteBuilder {
 /// For the `main` of a test with `harness = false`. An implementation that is not there (its server
 /// is not running) is reported as ignored; if `FLAMINGOCK_TEST_REQUIRE` names it, as failed.
 pub fn run(suites: impl IntoIterator<Item = Suite>) -> ExitCode {
-    let trials = suites.into_iter().flat_map(|suite| suite.trials).collect();
+    let cases = suites.into_iter().flat_map(Suite::into_cases);
+    let trials = cases.map(|(name, run)| Trial::ignorable_test(name, run)).collect();
     libtest_mimic::run(&Arguments::from_args(), trials).exit_code()
 }
 
 fn is_required(implementation: &str) -> bool {
-    std::env::var(REQUIRE).is_ok_and(|names| names.split(',').any(|name| name.trim() == implementation))
+    std::env::var(REQUIRE).is_ok_and(|names| is_among(&names, implementation))
+}
+
+fn is_among(names: &str, implementation: &str) -> bool {
+    names.split(',').any(|name| name.trim() == implementation)
 }
 
 /// Runs a case on a runtime of its own, so that none waits for another's connections or timers.
@@ -101,4 +120,16 @@ fn message(panic: &(dyn std::any::Any + Send)) -> String {
         .cloned()
         .or_else(|| panic.downcast_ref::<&str>().map(|text| (*text).to_owned()))
         .unwrap_or_else(|| "panicked".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_implementation_is_required_by_its_whole_name() {
+        assert!(is_among("postgres, mysql", "mysql"));
+        assert!(!is_among("postgres,mysql-8", "mysql"));
+        assert!(!is_among("", "mysql"));
+    }
 }
