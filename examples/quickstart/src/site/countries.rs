@@ -1,5 +1,6 @@
 use std::fmt::Write as _;
 
+use anyhow::bail;
 use flamingock::prelude::*;
 use flamingock::sqlx::{self, SqlitePool};
 
@@ -26,7 +27,7 @@ impl PublishCountries {
         airports: &SqlitePool,
         demo: &Demo,
         context: &ChangeContext,
-    ) -> ChangeResult {
+    ) -> anyhow::Result<()> {
         let countries: Vec<String> =
             sqlx::query_scalar("SELECT code FROM countries ORDER BY code").fetch_all(airports).await?;
         let total = countries.len() as u64;
@@ -37,7 +38,7 @@ impl PublishCountries {
                 demo.pause().await;
             }
             if done == 100 && demo.breaks {
-                return Err("the disk is full (as `--break` asked for)".into());
+                bail!("the disk is full (as `--break` asked for)");
             }
             site.write(&format!("countries/{country}.csv"), &page(airports, &country).await?)?;
         }
@@ -46,13 +47,13 @@ impl PublishCountries {
 
     // The compensation of a failed apply: a folder has no transaction that would do it.
     #[rollback]
-    async fn rollback(site: &Folder) -> ChangeResult {
+    async fn rollback(site: &Folder) -> anyhow::Result<()> {
         site.remove_folder("countries")?;
         Ok(())
     }
 }
 
-async fn page(airports: &SqlitePool, country: &str) -> Result<String, BoxError> {
+async fn page(airports: &SqlitePool, country: &str) -> anyhow::Result<String> {
     let rows: Vec<(String, String, i64)> = sqlx::query_as(
         "SELECT iata, name, elevation_m FROM airports WHERE country = ? ORDER BY elevation_m DESC, iata",
     )
