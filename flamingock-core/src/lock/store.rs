@@ -78,7 +78,7 @@ pub enum Acquisition {
 /// - Once a lease has expired, by one clock only (the store's own; where it has none, the contender's
 ///   stopwatch on an unchanged lease), the next that asks gets it.
 /// - [`extend`](Self::extend) succeeds as long as nobody else took the lock, even after expiry;
-///   afterwards it fails with `LeaseLost` and changes nothing.
+///   afterwards, and after it was released or broken, it fails with `LeaseLost` and changes nothing.
 /// - [`release`](Self::release) frees it for the next at once; when it is no longer ours it changes
 ///   nothing and is no error.
 /// - [`break_lock`](Self::break_lock) takes it from its holder, whose `extend` then fails.
@@ -118,7 +118,7 @@ pub trait LockStore: fmt::Debug + Send + Sync + 'static {
     /// Takes the lock from whoever holds it, and leaves it free. Where the lock lives in the audit
     /// store, the head's fencing token rises in the same step, so that its holder is out of office.
     ///
-    /// Returns who held it.
+    /// Returns who held it, also when the lease had expired.
     ///
     /// # Errors
     /// When the store is not reached.

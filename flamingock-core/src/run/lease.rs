@@ -1,3 +1,4 @@
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -29,6 +30,9 @@ pub(super) struct HeldLease {
 struct Belief {
     /// A lease counts from the moment its last acknowledged extension was *sent*.
     until: Mutex<Instant>,
+    /// The last extension found a single writer in the way, most likely this run's own change: nobody
+    /// can have taken the lock either.
+    busy: AtomicBool,
     lost: CancellationToken,
 }
 
@@ -42,10 +46,8 @@ struct Heartbeat {
 impl HeldLease {
     /// Holds a lease that was asked for at `sent`.
     pub(super) fn new(lease: Lease, sent: Instant, lock: Arc<dyn LockStore>, limit: Duration) -> Self {
-        let belief = Arc::new(Belief {
-            until: Mutex::new(sent + lease.request.lease),
-            lost: CancellationToken::new(),
-        });
+        let until = Mutex::new(sent + lease.request.lease);
+        let belief = Arc::new(Belief { until, busy: AtomicBool::new(false), lost: CancellationToken::new() });
         let heartbeat = Heartbeat::start(&lease, &lock, &belief, limit);
         Self { lease, lock, belief, limit, heartbeat }
     }
@@ -62,18 +64,19 @@ impl HeldLease {
 
     /// Whether it is still ours, as far as we know. Asks the store only when we no longer know.
     pub(super) async fn check(&self) -> Result<(), Stop> {
-        if self.belief.lost.is_cancelled() {
-            return Err(Stop::lease_lost(
-                "another instance took the lock, or it could not be extended in time",
-            ));
+        if self.belief.holds() && !self.belief.lost.is_cancelled() {
+            Ok(())
+        } else {
+            self.check_at_store().await
         }
-        if self.belief.holds() { Ok(()) } else { self.check_at_store().await }
     }
 
     /// Whether it is still ours, as the store knows it. Extends it.
     pub(super) async fn check_at_store(&self) -> Result<(), Stop> {
         if self.belief.lost.is_cancelled() {
-            return self.check_lost();
+            return Err(Stop::lease_lost(
+                "another instance took the lock, or it could not be extended in time",
+            ));
         }
         let sent = Instant::now();
         match within(self.limit, "extend lock", self.lock.extend(&self.lease)).await {
@@ -81,21 +84,12 @@ impl HeldLease {
                 self.belief.extended(sent + self.lease.request.lease);
                 Ok(())
             }
-            // A single writer is in the way, so nobody can have taken the lock, nor can now.
             Err(error) if error.kind() == BackendErrorKind::Busy => Ok(()),
             Err(error) if error.is_temporary() && self.belief.holds() => Ok(()),
             Err(error) => {
                 self.belief.lost.cancel();
                 Err(Stop { source: Some(error), ..Stop::lease_lost("it could not be extended") })
             }
-        }
-    }
-
-    fn check_lost(&self) -> Result<(), Stop> {
-        if self.belief.lost.is_cancelled() {
-            Err(Stop::lease_lost("another instance took the lock"))
-        } else {
-            Ok(())
         }
     }
 
@@ -118,10 +112,11 @@ impl Belief {
     }
 
     fn holds(&self) -> bool {
-        Instant::now() < *self.until()
+        Instant::now() < *self.until() || self.busy.load(Ordering::Relaxed)
     }
 
     fn extended(&self, until: Instant) {
+        self.busy.store(false, Ordering::Relaxed);
         let mut current = self.until();
         *current = until.max(*current);
     }
@@ -192,9 +187,11 @@ impl Beats {
             pause = match beaten {
                 Ok(()) => third,
                 Err(error) if error.is_lease_lost() => return self.lose(&error),
-                Err(error) if error.kind() != BackendErrorKind::Busy && !self.belief.holds() => {
-                    return self.lose(&error);
+                Err(error) if error.kind() == BackendErrorKind::Busy => {
+                    self.belief.busy.store(true, Ordering::Relaxed);
+                    third / 4
                 }
+                Err(error) if !self.belief.holds() => return self.lose(&error),
                 Err(error) => {
                     tracing::warn!(%error, "the lease could not be extended; trying again");
                     third / 4

@@ -120,10 +120,14 @@ impl Step<'_, '_> {
             }
             Called::Dropped(early) => return self.abort(session, early.detail()).await,
         }
-        if let Err(error) = within(self.limit(), "finish marker", session.finish_marker(&update)).await {
-            return self.roll_back(session, failure(&error).detail).await;
-        }
-        if let Err(stop) = self.lease.check().await {
+        let still_ours = match within(self.limit(), "finish marker", session.finish_marker(&update)).await {
+            Ok(()) => self.lease.check().await,
+            Err(error) if error.is_lease_lost() => {
+                Err(Stop::lease_lost("a newer run is at work on the target"))
+            }
+            Err(error) => return self.roll_back(session, failure(&error).detail).await,
+        };
+        if let Err(stop) = still_ours {
             let _ = within(self.limit(), "abort session", session.abort()).await;
             return Err(stop);
         }

@@ -23,7 +23,8 @@ pub trait Session: Send {
     /// Locks the fence, compares it with `fence`, and writes the marker `begun` or `undoing`.
     /// First of all in a transactional session; never called in plain mode.
     ///
-    /// - The fence must be this very one, else [`Begun::Fenced`] and nothing is written.
+    /// - The fence must be this very one, else [`Begun::Fenced`] (token 0 where there is none) and
+    ///   nothing is written.
     /// - For `begun`: a marker `done` whose sequence is greater than
     ///   [`outranks`](MarkerUpdate::outranks) is left alone and answered by [`Begun::Stands`].
     /// - For `undoing`: whatever stands is overwritten.
@@ -34,10 +35,12 @@ pub trait Session: Send {
     /// who holds it, where the target can tell.
     async fn begin_marker(&mut self, fence: &Fence, update: &MarkerUpdate) -> Result<Begun, BackendError>;
 
-    /// Turns `begun` into `done`, or `undoing` into `undone`. Last of all before the commit.
+    /// Turns `begun` into `done`, or `undoing` into `undone`. Last of all before the commit. Where
+    /// something inside committed by itself, it locks the fence again, which must still be this run's.
     ///
     /// # Errors
     /// Unless exactly one marker with this execution was turned: the change ended its own transaction.
+    /// `LeaseLost` when the fence is another's by now.
     async fn finish_marker(&mut self, update: &MarkerUpdate) -> Result<(), BackendError>;
 
     /// Commits, or closes a plain session.

@@ -103,7 +103,8 @@ pub struct Survey {
 ///   the history. Raising it again with the same token and execution is answered `Raised`.
 /// - [`marker`](Self::marker) locks the fence before it looks, so that a commit still under way is
 ///   waited for. If it cannot, it fails: nothing may be concluded from a look that did not wait.
-/// - A wait is bounded by a lock timeout, and the error names the blocker where the target can tell.
+/// - A wait is bounded by a lock timeout; the error is `Unavailable` (`Busy` where there is a single
+///   writer) and names the blocker where the target can tell.
 /// - What is missing (tables) is created by `raise_fence`, where the target may; `marker` and
 ///   `survey` answer as if there were nothing.
 #[async_trait]
