@@ -4,8 +4,8 @@ use std::time::{Duration, Instant};
 
 use backon::{BackoffBuilder, ExponentialBuilder};
 
+use super::context::Run;
 use super::lease::HeldLease;
-use super::runner::Run;
 use super::within::retrying;
 use crate::BackendErrorKind;
 use crate::audit::{Head, Verdict};

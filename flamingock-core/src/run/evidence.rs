@@ -1,8 +1,8 @@
 use std::collections::HashMap;
 
+use super::context::Run;
 use super::lease::HeldLease;
 use super::method::{Called, call};
-use super::runner::Run;
 use super::within::{retrying, within};
 use crate::audit::AuditEntry;
 use crate::change::{Method, TargetState};

@@ -1,20 +1,25 @@
 //! The runner: the only place where effects happen.
 //!
 //! ```text
-//! runner    the run from its first read to its last append
-//!  ├ acquire   waiting for the lock, and leaving as soon as there is nothing left to do
-//!  │  └ lease     holding it, with a heartbeat on its own thread
-//!  ├ journal   appends under one office, also when answers get lost
-//!  ├ evidence  asking markers and `#[verify]` about uncertain changes
-//!  └ step      one change: STARTED, apply or undo, its outcome
-//!     └ method    calling one method, with timeout, cancellation and panics
+//! runner       a run from its first read to its last append; undo: the same for undoing
+//!  ├ acquire     waiting for the lock, and leaving as soon as there is nothing left to do
+//!  │  └ lease       holding it, with a heartbeat on its own thread
+//!  ├ office      taking office, raising the fences, comparing targets and audit
+//!  ├ evidence    asking markers and `#[verify]` about uncertain changes
+//!  └ stage       the changes of a stage, in order
+//!     └ step        one change: STARTED, apply or undo, its outcome
+//!        └ method      calling one method, with timeout, cancellation and panics
+//! journal      appends under one office, also when answers get lost
+//! context      what all of them share: the run and what it has done so far
 //! ```
 
 mod acquire;
+mod context;
 mod evidence;
 mod journal;
 mod lease;
 mod method;
+mod office;
 mod runner;
 mod stage;
 mod step;

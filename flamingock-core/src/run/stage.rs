@@ -2,9 +2,9 @@ use std::time::Instant;
 
 use tracing::Instrument;
 
+use super::context::Run;
 use super::journal::{Journal, Line};
 use super::lease::HeldLease;
-use super::runner::Run;
 use super::step::{Direction, Ended, Step};
 use crate::audit::{AuditState, Evidence, Operation};
 use crate::error::Stop;

@@ -1,9 +1,9 @@
 use std::time::{Duration, Instant};
 
+use super::context::Run;
 use super::journal::{Journal, Line};
 use super::lease::HeldLease;
 use super::method::{Called, Early, Failure, Limits, Surroundings, call};
-use super::runner::Run;
 use super::within::{retrying, within};
 use crate::BackendError;
 use crate::audit::{AuditEntry, AuditState, ErrorDetail, Evidence, Operation};

@@ -1,9 +1,9 @@
 use std::time::Instant;
 
 use super::acquire::Entry;
+use super::context::Run;
 use super::journal::Journal;
 use super::lease::HeldLease;
-use super::runner::Run;
 use super::stage::change_report;
 use super::step::{Direction, Step};
 use crate::audit::AuditState;

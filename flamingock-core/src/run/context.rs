@@ -1,0 +1,200 @@
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use jiff::Timestamp;
+use sha2::{Digest, Sha256};
+
+use super::journal::Journal;
+use super::lease::HeldLease;
+use super::method::{Limits, Surroundings};
+use super::within::retrying;
+use crate::BackendError;
+use crate::audit::Head;
+use crate::builder::Flamingock;
+use crate::change::{ChangeContext, IdempotencyKey, Resources};
+use crate::error::{RunErrorKind, Stop};
+use crate::event::{Event, Listeners};
+use crate::lock::FencingToken;
+use crate::pipeline::PipelineChange;
+use crate::plan::{Attempt, Drift, Latest, Plan, Policy};
+use crate::report::{AuditHead, Counters, Report, RunStatus, StageReport, StageState, millis};
+use crate::target::{Mode, TargetSystem};
+
+/// One run: what it has done so far.
+#[derive(Debug)]
+pub(super) struct Run<'a> {
+    pub(super) app: &'a Flamingock,
+    pub(super) execution: String,
+    /// Undoes instead of applying: a complete head is no reason to leave.
+    pub(super) undoing: bool,
+    pub(super) stages: Vec<StageReport>,
+    pub(super) drifts: Vec<Drift>,
+    pub(super) head: Option<AuditHead>,
+    started_at: Timestamp,
+    began: Instant,
+}
+
+impl<'a> Run<'a> {
+    pub(super) fn new(app: &'a Flamingock) -> Self {
+        Self {
+            app,
+            execution: uuid::Uuid::now_v7().to_string(),
+            undoing: false,
+            stages: Vec::new(),
+            drifts: Vec::new(),
+            head: None,
+            started_at: Timestamp::now(),
+            began: Instant::now(),
+        }
+    }
+
+    /// One read of the head.
+    pub(super) async fn read_head(&self) -> Result<Option<Head>, Stop> {
+        let limit = self.app.settings.operation_timeout;
+        let read = || self.app.store.head(&self.app.settings.history);
+        retrying(limit, "head", read).await.map_err(|error| self.store_stop(error))
+    }
+
+    pub(super) async fn read_latest(&self) -> Result<Latest, Stop> {
+        let entries = self.app.store.latest(&self.app.settings.history).await;
+        let entries = entries.map_err(|error| self.store_stop(error))?;
+        Ok(entries.into_iter().map(|entry| (entry.change.clone(), entry)).collect())
+    }
+
+    pub(super) fn is_complete(&self, head: &Head) -> bool {
+        !self.undoing && head.digests.contains(&self.app.pipeline.digest)
+    }
+
+    // ---- for a change ----
+
+    pub(super) fn target(&self, change: &PipelineChange) -> &'a dyn TargetSystem {
+        // `build()` has bound every change to a target.
+        self.app.targets[&change.target_system].as_ref()
+    }
+
+    pub(super) fn limits<'l>(&'l self, change: &PipelineChange, lease: &'l HeldLease) -> Limits<'l> {
+        let settings = &self.app.settings;
+        Limits {
+            timeout: change.timeout,
+            cancel: &settings.cancel,
+            cancel_grace: if change.mode == Mode::Plain { settings.shutdown_grace } else { Duration::ZERO },
+            grace: settings.shutdown_grace,
+            lease,
+        }
+    }
+
+    pub(super) fn surroundings(
+        &self,
+        change: &PipelineChange,
+        attempt: &Attempt,
+        token: FencingToken,
+    ) -> Surroundings {
+        let mut own = Resources::new();
+        own.insert(token);
+        own.insert(self.idempotency_key(change, attempt.epoch));
+        own.insert(ChangeContext {
+            id: change.id.as_str().into(),
+            execution: self.execution.as_str().into(),
+            attempt: attempt.number,
+            token,
+            cancelled: self.app.settings.cancel.clone(),
+            progress: Arc::<Listeners>::clone(&self.app.listeners),
+        });
+        Surroundings {
+            own: Arc::new(own),
+            target: Arc::clone(&self.app.targets[&change.target_system]),
+            mode: change.mode,
+            shared: Arc::clone(&self.app.resources),
+        }
+    }
+
+    fn idempotency_key(&self, change: &PipelineChange, epoch: u64) -> IdempotencyKey {
+        let history = &self.app.settings.history;
+        let mut sha = Sha256::new();
+        for part in [&history.service, &history.tenant, &change.id, &epoch.to_string()] {
+            sha.update((part.len() as u64).to_be_bytes());
+            sha.update(part.as_bytes());
+        }
+        let hex: String = sha.finalize().iter().take(16).map(|byte| format!("{byte:02x}")).collect();
+        IdempotencyKey(hex)
+    }
+
+    // ---- report ----
+
+    pub(super) fn drifted(&mut self, plan: &Plan) -> Result<(), Stop> {
+        self.drifts.clone_from(&plan.drifts);
+        for drift in &self.drifts {
+            tracing::warn!(change.id = drift.change, kind = %drift.kind, "{drift}");
+            self.app.listeners.tell(&Event::Drifted { drift });
+        }
+        let refused: Vec<String> = self
+            .drifts
+            .iter()
+            .filter(|drift| drift.policy == Policy::Fail)
+            .map(ToString::to_string)
+            .collect();
+        if refused.is_empty() { Ok(()) } else { Err(Stop::new(RunErrorKind::Drift, refused.join("; "))) }
+    }
+
+    pub(super) fn up_to_date(&mut self, head: &Head) -> RunStatus {
+        self.head = Some(AuditHead { sequence: head.sequence, hash: head.hash });
+        self.stages = self.all_applied();
+        RunStatus::NoChanges
+    }
+
+    pub(super) fn all_applied(&self) -> Vec<StageReport> {
+        let stage = |stage| {
+            let mut report = StageReport::new(stage);
+            report.state = StageState::UpToDate;
+            report.changes.already_applied = report.changes.total;
+            report
+        };
+        self.app.pipeline.stages.iter().map(stage).collect()
+    }
+
+    pub(super) fn report(&self, status: RunStatus) -> Report {
+        let history = &self.app.settings.history;
+        let mut stages = self.stages.clone();
+        let reached = stages.len();
+        if status == RunStatus::Failed && !self.undoing {
+            stages.extend(self.app.pipeline.stages.iter().skip(reached).map(|stage| {
+                let mut report = StageReport::new(stage);
+                report.changes.not_reached = report.changes.total;
+                report
+            }));
+        }
+        let mut changes = Counters::default();
+        stages.iter().for_each(|stage| changes += stage.changes);
+        Report {
+            status,
+            service: history.service.clone(),
+            tenant: history.tenant.clone(),
+            execution: self.execution.clone(),
+            started_at: self.started_at,
+            finished_at: Timestamp::now(),
+            duration_ms: millis(self.began.elapsed()),
+            stages,
+            changes,
+            drifts: self.drifts.clone(),
+            head: self.head,
+        }
+    }
+
+    // ---- errors ----
+
+    pub(super) fn store_stop(&self, error: BackendError) -> Stop {
+        Stop::store(&self.app.store.address(), error)
+    }
+
+    /// An append failed: says what is applied but not recorded.
+    pub(super) fn append_stop(&self, journal: &Journal<'_>, error: BackendError) -> Stop {
+        let stop = self.store_stop(error);
+        match journal.unrecorded().as_slice() {
+            [] => stop,
+            ids => stop.with(format_args!(
+                "Applied but not recorded: {}; the next start finds that out",
+                ids.join(", ")
+            )),
+        }
+    }
+}
