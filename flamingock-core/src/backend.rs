@@ -12,7 +12,9 @@ use std::fmt;
 /// assert!(error.is_temporary());
 /// assert_eq!(error.to_string(), "append failed: connection refused (store: sqlite:audit.db)");
 /// ```
-#[derive(Debug)]
+///
+/// `{:?}` is the same text as `{}`, because that is what a `main` that returns it prints; `{:#?}`
+/// shows everything.
 pub struct BackendError {
     inner: Box<Inner>,
 }
@@ -111,6 +113,12 @@ impl fmt::Display for BackendError {
             write!(f, "{}{name}: {value}", if index == 0 { " (" } else { ", " })?;
         }
         if self.inner.context.is_empty() { Ok(()) } else { f.write_str(")") }
+    }
+}
+
+impl fmt::Debug for BackendError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if f.alternate() { self.inner.fmt(f) } else { fmt::Display::fmt(self, f) }
     }
 }
 

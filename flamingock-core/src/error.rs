@@ -6,7 +6,9 @@ use crate::target::TargetSystem;
 use crate::{BackendError, BackendErrorKind};
 
 /// Why a run did not end well, with the report of what it did before.
-#[derive(Debug)]
+///
+/// `{:?}` is the same text as `{}`, because that is what a `main` that returns it prints; `{:#?}`
+/// shows everything.
 pub struct RunError {
     stop: Box<Stop>,
     report: Box<Report>,
@@ -67,6 +69,15 @@ impl RunError {
 impl fmt::Display for RunError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.stop.message)
+    }
+}
+
+impl fmt::Debug for RunError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if !f.alternate() {
+            return fmt::Display::fmt(self, f);
+        }
+        f.debug_struct("RunError").field("stop", &self.stop).field("report", &self.report).finish()
     }
 }
 

@@ -190,6 +190,16 @@ impl ErrorDetail {
     }
 }
 
+impl std::fmt::Display for ErrorDetail {
+    /// Type and message; a boxed error has lost its type.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self.type_name.as_str() {
+            "" | "BoxError" => f.write_str(&self.message),
+            name => write!(f, "{name}: {}", self.message),
+        }
+    }
+}
+
 /// Without NUL, and cut at a character boundary.
 fn clean(text: &str, limit: usize) -> String {
     let mut text = text.replace('\0', "");

@@ -55,9 +55,11 @@ pub struct MethodError {
 }
 
 impl MethodError {
-    /// Keeps the name of `E`, which boxing would lose.
+    /// Keeps the name of `E`, which boxing would lose. An error that is boxed already is a `BoxError`.
     pub fn new<E: Into<BoxError>>(error: E) -> Self {
-        Self { type_name: std::any::type_name::<E>(), error: error.into() }
+        let name = std::any::type_name::<E>();
+        let boxed = name == std::any::type_name::<BoxError>();
+        Self { type_name: if boxed { "BoxError" } else { name }, error: error.into() }
     }
 
     /// The name of the error's type, as the method's signature has it.

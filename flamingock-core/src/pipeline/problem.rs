@@ -44,7 +44,9 @@ impl fmt::Display for Problem {
 }
 
 /// Everything that is wrong, at once. Nothing was read, written or run.
-#[derive(Debug, Clone, PartialEq, Eq)]
+///
+/// `{:?}` is the same text as `{}`, because that is what a `main` that returns it prints.
+#[derive(Clone, PartialEq, Eq)]
 pub struct BuildError {
     /// At least one, in the order in which they stand in the source.
     pub problems: Vec<Problem>,
@@ -59,6 +61,12 @@ impl fmt::Display for BuildError {
                 problems.iter().try_for_each(|problem| write!(f, "\n  - {problem}"))
             }
         }
+    }
+}
+
+impl fmt::Debug for BuildError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
     }
 }
 

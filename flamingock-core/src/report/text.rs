@@ -51,7 +51,7 @@ impl Display for ChangeReport {
         let (id, target) = (self.id.escape_debug(), &self.target_system);
         writeln!(f, "     {label:<13} {id}  ({target}, {})  {}", time(self.duration_ms), self.source)?;
         if let Some(error) = &self.error {
-            indented(f, &format!("error: {}: {}", error.type_name, error.message))?;
+            indented(f, &format!("error: {error}"))?;
             for cause in error.causes.lines() {
                 indented(f, &format!("caused by: {cause}"))?;
             }
@@ -64,8 +64,11 @@ fn indented(f: &mut fmt::Formatter<'_>, text: &str) -> fmt::Result {
     text.lines().try_for_each(|line| writeln!(f, "         {line}"))
 }
 
-fn time(millis: u64) -> impl Display {
-    humantime::format_duration(Duration::from_millis(millis))
+fn time(millis: u64) -> String {
+    match millis {
+        0 => "<1ms".to_owned(),
+        _ => humantime::format_duration(Duration::from_millis(millis)).to_string(),
+    }
 }
 
 fn status(status: RunStatus) -> &'static str {
@@ -136,7 +139,7 @@ pub(super) fn summary(report: &Report) -> String {
 pub(super) fn explanation(report: &Report) -> String {
     let lines = report.failing().map(|change| {
         let (source, id, target) = (&change.source, change.id.escape_debug(), &change.target_system);
-        let error = change.error.as_ref().map(|error| format!(": {}: {}", error.type_name, error.message));
+        let error = change.error.as_ref().map(|error| format!(": {error}"));
         let note = change.note.as_ref().map(|note| format!("; {note}"));
         let next = match change.outcome {
             ChangeOutcome::Issue => {

@@ -255,7 +255,7 @@ impl Step<'_, '_> {
             }
             Err(failed) => {
                 self.append(AuditState::RollbackFailed, Operation::Rollback, Some(&failed)).await?;
-                let note = format!("#[rollback] failed, too: {}: {}", failed.type_name, failed.message);
+                let note = format!("#[rollback] failed, too: {failed}");
                 Ok(Ended { outcome: ChangeOutcome::Failed, error: Some(error), note: Some(note) })
             }
         }
