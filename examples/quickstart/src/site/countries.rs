@@ -1,5 +1,3 @@
-use std::fmt::Write as _;
-
 use anyhow::bail;
 use flamingock::prelude::*;
 use flamingock::sqlx::{self, SqlitePool};
@@ -60,9 +58,8 @@ async fn page(airports: &SqlitePool, country: &str) -> anyhow::Result<String> {
     .bind(country)
     .fetch_all(airports)
     .await?;
-    let mut page = String::from("iata,name,elevation_m\n");
-    for (iata, name, height) in rows {
-        writeln!(page, "{iata},\"{name}\",{height}")?;
-    }
-    Ok(page)
+    let mut page = csv::Writer::from_writer(Vec::new());
+    page.write_record(["iata", "name", "elevation_m"])?;
+    rows.iter().try_for_each(|airport| page.serialize(airport))?;
+    Ok(String::from_utf8(page.into_inner()?)?)
 }
