@@ -3,6 +3,7 @@
 //! | span | fields |
 //! |---|---|
 //! | `flamingock.run` | `service`, `tenant`, `execution.id`, `status` |
+//! | `flamingock.stage` | `stage` |
 //! | `flamingock.change` | `change.id`, `change.order`, `change.attempt`, `stage`, `target_system`, `outcome` |
 //!
 //! What the methods of a change log is inside its span.

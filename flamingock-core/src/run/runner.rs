@@ -121,7 +121,8 @@ impl Run<'_> {
         let app = self.app;
         let mut stopped = Ok(());
         for stage in app.pipeline.stages.iter().zip(&plan.stages) {
-            stopped = self.stage(&mut journal, lease, stage, &latest).await;
+            let span = tracing::info_span!("flamingock.stage", stage = stage.0.name);
+            stopped = self.stage(&mut journal, lease, stage, &latest).instrument(span).await;
             if stopped.is_err() {
                 break;
             }
