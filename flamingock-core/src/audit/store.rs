@@ -84,6 +84,8 @@ pub struct EntryFilter {
 /// - Sequences have no gap. Entries are never changed and come back exactly as they were appended.
 /// - Ids compare byte by byte.
 /// - Histories do not touch each other.
+/// - [`histories`](Self::histories) gives those that have a head, by service and then tenant; none
+///   before [`initialize`](Self::initialize).
 /// - [`latest`](Self::latest) gives the entry with the greatest sequence of each change (entries with
 ///   an empty change id are left out); [`entries`](Self::entries) gives those that fit, by sequence,
 ///   and an empty page only when there are no more.
@@ -108,6 +110,12 @@ pub trait AuditStore: fmt::Debug + Send + Sync + 'static {
     /// # Errors
     /// When the store is not reached or its format is not known.
     async fn head(&self, history: &History) -> Result<Option<Head>, BackendError>;
+
+    /// The histories that are kept here.
+    ///
+    /// # Errors
+    /// When the store is not reached.
+    async fn histories(&self) -> Result<Vec<History>, BackendError>;
 
     /// Puts a run in office.
     ///

@@ -121,6 +121,12 @@ impl AuditStore for MemoryStore {
         Ok(state.ledgers.get(history).and_then(|ledger| ledger.head.clone()))
     }
 
+    async fn histories(&self) -> Result<Vec<History>, BackendError> {
+        let state = self.reach("histories")?;
+        let in_use = state.ledgers.iter().filter(|(_, ledger)| ledger.head.is_some());
+        Ok(in_use.map(|(history, _)| history.clone()).collect())
+    }
+
     async fn take_office(
         &self,
         history: &History,
