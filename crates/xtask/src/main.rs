@@ -1,6 +1,8 @@
-//! What a developer types often: `cargo xtask test` and `cargo xtask fmt`.
+//! What a developer types often: `cargo xtask test`, `cargo xtask services` and `cargo xtask fmt`.
 
 mod fmt;
+mod interrupt;
+mod services;
 mod tally;
 mod test;
 mod workspace;
@@ -26,6 +28,8 @@ enum Command {
         #[arg(last = true)]
         arguments: Vec<OsString>,
     },
+    /// Start the servers that tests need, print their URLs as shell exports, and stay until Ctrl-C
+    Services,
     /// Format the workspace, also the changes that `include_changes!` declares
     Fmt {
         /// Change nothing; fail when something is not formatted
@@ -37,6 +41,7 @@ enum Command {
 fn main() -> Result<ExitCode> {
     let passed = match Arguments::parse().command {
         Command::Test { arguments } => test::run(&arguments)?,
+        Command::Services => services::run().map(|()| true)?,
         Command::Fmt { check } => fmt::run(check)?,
     };
     Ok(if passed { ExitCode::SUCCESS } else { ExitCode::FAILURE })

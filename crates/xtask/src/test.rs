@@ -4,26 +4,37 @@ use std::process::Stdio;
 
 use anyhow::{Context, Result};
 
+use crate::interrupt::Interrupt;
+use crate::services::Services;
 use crate::tally::Tally;
 use crate::workspace;
 
-/// The implementations that the suite must find; elsewhere an absent one is only reported as ignored.
+/// The implementations that the suite must find, beside the servers; elsewhere an absent one is only
+/// reported as ignored.
 const REQUIRED: [&str; 2] = ["memory", "sqlite"];
 
-/// Runs every test of the workspace and closes with the counts. `false`: a test failed, or none ran.
+/// Runs every test of the workspace with the servers that they need, and closes with the counts.
+/// `false`: a test failed, or none ran.
 pub(crate) fn run(arguments: &[OsString]) -> Result<bool> {
+    let interrupt = Interrupt::listen()?;
+    let services = Services::start(&interrupt)?;
+    let required: Vec<_> = REQUIRED.into_iter().chain(services.names()).collect();
+
     let mut cargo = workspace::cargo()?;
     cargo.args(["test", "--workspace", "--all-features", "--no-fail-fast", "--"]).args(arguments);
-    cargo.env("FLAMINGOCK_TEST_REQUIRE", REQUIRED.join(","));
-    let mut child = cargo.stdout(Stdio::piped()).spawn().context("cargo test could not be started")?;
-    let output = child.stdout.take().context("cargo test has no output")?;
+    cargo.env("FLAMINGOCK_TEST_REQUIRE", required.join(",")).envs(services.urls());
+    let mut running = interrupt.spawn(cargo.stdout(Stdio::piped()))?;
+    let output = running.child.stdout.take().context("cargo test has no output")?;
     let tally = echo(BufReader::new(output), std::io::stdout())?;
-    let status = child.wait().context("cargo test was lost")?;
+    let status = running.child.wait().context("cargo test was lost")?;
+    drop(running);
+    drop(services);
 
     if !tally.any() {
         eprintln!("no test ran");
     }
     println!("{tally}");
+    interrupt.check()?;
     // A binary that dies says nothing: only cargo's exit code tells.
     Ok(status.success() && tally.any() && tally.failed == 0)
 }
