@@ -38,6 +38,22 @@ impl<D: StoreDialect> AuditStore for SqlAuditStore<D> {
         rows.iter().flatten().next().map(|row| Self::read_head(&operation, history, row)).transpose()
     }
 
+    async fn histories(&self) -> Result<Vec<History>, BackendError> {
+        let operation = self.operation("list histories");
+        let (service, tenant) = (D::quote_name("service"), D::quote_name("tenant"));
+        let sql = format!("SELECT {service}, {tenant} FROM {}", self.table("heads"));
+        let mut connection = self.connection(&operation).await?;
+        let rows = operation.rows_if_table(&mut connection, sql).await?.unwrap_or_default();
+        drop(connection);
+        let read = |row: &Row| Ok(History::new(row.text(0)?).tenant(row.text(1)?));
+        let histories: Result<Vec<History>, String> = rows.iter().map(read).collect();
+        let mut histories =
+            histories.map_err(|problem| operation.corrupt("the list of histories", problem))?;
+        // Sorted here: a database sorts by its own collation.
+        histories.sort_unstable();
+        Ok(histories)
+    }
+
     async fn take_office(
         &self,
         history: &History,

@@ -12,9 +12,15 @@ const CASE_TIMEOUT: Duration = Duration::from_secs(30);
 /// Names the implementations, separated by commas, whose absence is a failure.
 const REQUIRE: &str = "FLAMINGOCK_TEST_REQUIRE";
 
-/// The cases of one suite for one implementation. Made by [`audit_store_suite`](super::audit_store_suite),
-/// [`lock_suite`](super::lock_suite) and [`target_suite`](super::target_suite), run by [`run`].
+/// The cases of one suite for one implementation, run by [`run`].
+///
+/// [`audit_store_suite`](super::audit_store_suite), [`lock_suite`](super::lock_suite) and
+/// [`target_suite`](super::target_suite) make those of the contracts; [`Suite::new`] makes one of your own.
 pub struct Suite {
+    seam: &'static str,
+    implementation: String,
+    available: Availability,
+    timeout: Duration,
     cases: Vec<NamedCase>,
 }
 
@@ -29,43 +35,33 @@ impl fmt::Debug for Suite {
 type Availability = Arc<dyn Fn() -> Result<(), String> + Send + Sync>;
 
 impl Suite {
-    /// A suite without cases. What it tests may be absent; that is asked once, when the first case runs.
-    pub(super) fn builder(
+    /// A suite without cases. What it tests may be absent; that is asked once, when the first case
+    /// runs, and answered with the reason.
+    pub fn new(
         seam: &'static str,
-        implementation: String,
+        implementation: impl Into<String>,
         available: impl Fn() -> Result<(), String> + Send + Sync + 'static,
-    ) -> SuiteBuilder {
+    ) -> Self {
         let answer = OnceLock::new();
         let available = Arc::new(move || answer.get_or_init(&available).clone());
-        SuiteBuilder { seam, implementation, available, cases: Vec::new() }
+        let implementation = implementation.into();
+        Self { seam, implementation, available, timeout: CASE_TIMEOUT, cases: Vec::new() }
     }
 
-    /// Each case by its full name.
-    pub(super) fn into_cases(self) -> Vec<NamedCase> {
-        self.cases
+    /// How long each case that is added from here on may take; 30 s unless told.
+    #[must_use]
+    pub fn timeout(mut self, timeout: Duration) -> Self {
+        self.timeout = timeout;
+        self
     }
-}
 
-/// Collects the cases of a [`Suite`].
-pub(super) struct SuiteBuilder {
-    seam: &'static str,
-    implementation: String,
-    available: Availability,
-    cases: Vec<NamedCase>,
-}
-
-impl SuiteBuilder {
-    /// Adds a case.
-    pub(super) fn case(
-        &mut self,
-        name: &str,
-        case: impl FnOnce() -> BoxFuture<'static, ()> + Send + 'static,
-    ) {
+    /// Adds a case, which fails by a panic. It gets a runtime of its own.
+    pub fn case(&mut self, name: &str, case: impl FnOnce() -> BoxFuture<'static, ()> + Send + 'static) {
         let available = Arc::clone(&self.available);
-        let implementation = self.implementation.clone();
+        let (implementation, timeout) = (self.implementation.clone(), self.timeout);
         let name = format!("{implementation}::{}::{name}", self.seam);
         let run = move || match available() {
-            Ok(()) => run_case(case),
+            Ok(()) => run_case(case, timeout),
             Err(reason) if is_required(&implementation) => {
                 Err(format!("{implementation} is required by {REQUIRE}, and is not there: {reason}").into())
             }
@@ -74,8 +70,9 @@ impl SuiteBuilder {
         self.cases.push((name, Box::new(run)));
     }
 
-    pub(super) fn build(self) -> Suite {
-        Suite { cases: self.cases }
+    /// Each case by its full name.
+    pub(super) fn into_cases(self) -> Vec<NamedCase> {
+        self.cases
     }
 }
 
@@ -98,11 +95,11 @@ fn is_among(names: &str, implementation: &str) -> bool {
 }
 
 /// Runs a case on a runtime of its own, so that none waits for another's connections or timers.
-fn run_case(case: impl FnOnce() -> BoxFuture<'static, ()>) -> Result<Completion, Failed> {
+fn run_case(case: impl FnOnce() -> BoxFuture<'static, ()>, timeout: Duration) -> Result<Completion, Failed> {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
     // On a worker, so that a case that blocks its thread cannot hold up the timeout.
     let running = runtime.spawn(case());
-    let outcome = runtime.block_on(async { tokio::time::timeout(CASE_TIMEOUT, running).await });
+    let outcome = runtime.block_on(async { tokio::time::timeout(timeout, running).await });
     runtime.shutdown_background();
     match outcome {
         Ok(Ok(())) => Ok(Completion::Completed),
@@ -110,7 +107,7 @@ fn run_case(case: impl FnOnce() -> BoxFuture<'static, ()>) -> Result<Completion,
             Ok(panic) => Err(message(&*panic).into()),
             Err(error) => Err(error.to_string().into()),
         },
-        Err(_) => Err(format!("not done after {CASE_TIMEOUT:?}").into()),
+        Err(_) => Err(format!("not done after {timeout:?}").into()),
     }
 }
 

@@ -1,5 +1,6 @@
 use std::sync::Arc;
 
+use flamingock_core::History;
 use flamingock_core::audit::AuditState::{Applied, Started};
 use flamingock_core::audit::{Append, FORMAT, Head, HeadChange, Verdict, VerdictStatus};
 use futures_util::future::join_all;
@@ -20,6 +21,8 @@ pub(super) fn cases() -> Vec<StoreCase> {
         an_append_replaces_digests_and_verdict,
         an_append_without_entries_changes_the_head_alone,
         what_was_stored_is_there_after_reopening if |c| c.persistent,
+        histories_before_initialize_are_none,
+        histories_are_those_with_a_head_in_order,
         kind_and_address_say_what_it_is,
     ]
 }
@@ -132,6 +135,24 @@ async fn what_was_stored_is_there_after_reopening(stores: Arc<Stores>) {
     assert_eq!(before.format, FORMAT);
     store.initialize().await.expect("initialize");
     assert_eq!(crate::conformance::support::all(&store, &orders()).await, entries);
+}
+
+async fn histories_before_initialize_are_none(stores: Arc<Stores>) {
+    assert_eq!(stores.untouched_audit().await.histories().await.expect("histories"), []);
+}
+
+async fn histories_are_those_with_a_head_in_order(stores: Arc<Stores>) {
+    let store = stores.audit().await;
+    assert_eq!(store.histories().await.expect("histories"), []);
+    let history = |service: &str, tenant: &str| History::new(service).tenant(tenant);
+    let expected =
+        [history("Orders", ""), history("orders", ""), history("orders", "it's"), history("ö", "")];
+    for index in [3, 1, 2, 0] {
+        let head = store.head(&expected[index]).await.expect("head");
+        assert_eq!(head, None, "a look creates nothing");
+        Recorder::start(&store, &expected[index], "run-1").await;
+    }
+    assert_eq!(store.histories().await.expect("histories"), expected);
 }
 
 async fn kind_and_address_say_what_it_is(stores: Arc<Stores>) {

@@ -47,7 +47,7 @@ pub(super) fn store_suite(
 ) -> Suite {
     let capabilities = fixture.capabilities();
     let asked = Arc::clone(&fixture);
-    let mut suite = Suite::builder(seam, fixture.name(), move || asked.available());
+    let mut suite = Suite::new(seam, fixture.name(), move || asked.available());
     for case in cases.into_iter().filter(|case| (case.applies)(&capabilities)) {
         let (fixture, capabilities) = (Arc::clone(&fixture), capabilities.clone());
         suite.case(case.name, move || {
@@ -58,5 +58,5 @@ pub(super) fn store_suite(
             })
         });
     }
-    suite.build()
+    suite
 }

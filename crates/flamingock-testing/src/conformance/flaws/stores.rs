@@ -110,6 +110,10 @@ impl AuditStore for Flawed {
         }))
     }
 
+    async fn histories(&self) -> Result<Vec<History>, BackendError> {
+        self.store.histories().await
+    }
+
     async fn take_office(
         &self,
         history: &History,

@@ -45,7 +45,7 @@ fn cases() -> Vec<TargetCase> {
 pub fn target_suite(fixture: Arc<dyn TargetFixture>) -> Suite {
     let capabilities = fixture.capabilities();
     let asked = Arc::clone(&fixture);
-    let mut suite = Suite::builder("target", fixture.name(), move || asked.available());
+    let mut suite = Suite::new("target", fixture.name(), move || asked.available());
     for case in cases().into_iter().filter(|case| (case.applies)(&capabilities)) {
         let (fixture, capabilities) = (Arc::clone(&fixture), capabilities.clone());
         suite.case(case.name, move || {
@@ -56,7 +56,7 @@ pub fn target_suite(fixture: Arc<dyn TargetFixture>) -> Suite {
             })
         });
     }
-    suite.build()
+    suite
 }
 
 /// For cases about transactions.
