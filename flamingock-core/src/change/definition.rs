@@ -61,7 +61,7 @@ pub struct Change {
     pub stage: Option<String>,
     /// Profiles it is for: any of them; `!x` means x is not active; empty: always.
     pub profiles: Vec<String>,
-    /// How long its apply may take.
+    /// How long each of its methods may take; [`None`]: as long as it likes.
     pub timeout: Option<Duration>,
     /// What it was made from.
     pub kind: ChangeKind,

@@ -40,6 +40,42 @@ impl Default for Policies {
     }
 }
 
+impl Policies {
+    /// Sets [`changed_code`](Self#structfield.changed_code).
+    ///
+    /// ```
+    /// # use flamingock_core::plan::{Policies, Policy};
+    /// let strict = Policies::default().changed_code(Policy::Fail).missing(Policy::Fail);
+    /// assert_eq!(strict.out_of_order, Policy::Warn);
+    /// ```
+    #[must_use]
+    pub fn changed_code(mut self, policy: Policy) -> Self {
+        self.changed_code = policy;
+        self
+    }
+
+    /// Sets [`changed_template`](Self#structfield.changed_template).
+    #[must_use]
+    pub fn changed_template(mut self, policy: Policy) -> Self {
+        self.changed_template = policy;
+        self
+    }
+
+    /// Sets [`missing`](Self#structfield.missing).
+    #[must_use]
+    pub fn missing(mut self, policy: Policy) -> Self {
+        self.missing = policy;
+        self
+    }
+
+    /// Sets [`out_of_order`](Self#structfield.out_of_order).
+    #[must_use]
+    pub fn out_of_order(mut self, policy: Policy) -> Self {
+        self.out_of_order = policy;
+        self
+    }
+}
+
 impl fmt::Display for Policies {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { changed_code, changed_template, missing, out_of_order } = self;
