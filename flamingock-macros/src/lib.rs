@@ -55,7 +55,7 @@ use proc_macro::TokenStream;
 /// | `recovery` | `manual_intervention` or `always_retry` | `manual_intervention` |
 /// | `stage` | name of a stage | the stage of the module |
 /// | `profiles` | `["prod", "!test"]`: for any of them; `!` means that it is not active | always |
-/// | `timeout` | how long applying may take: `"30s"`, `"1h 30m"` | no limit |
+/// | `timeout` | how long each method may take: `"30s"`, `"1h 30m"` | no limit |
 /// | `crate` | path of the facade, where it is not called `flamingock` | `::flamingock` |
 ///
 /// ```
