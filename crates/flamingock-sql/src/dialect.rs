@@ -2,6 +2,7 @@ use std::fmt;
 use std::future::Future;
 
 use flamingock_core::BackendErrorKind;
+use sqlx::Connection as _;
 use sqlx::error::DatabaseError;
 
 use crate::{ColumnKind, Row};
@@ -11,6 +12,14 @@ pub type Connection<D> = <<D as Dialect>::Database as sqlx::Database>::Connectio
 
 /// What a connection of a dialect is opened with.
 pub type Options<D> = <Connection<D> as sqlx::Connection>::Options;
+
+/// A name in a schema, or in the one that the connection looks in; quoted.
+pub fn quote_in<D: Dialect>(schema: Option<&str>, name: &str) -> String {
+    match schema {
+        Some(schema) => format!("{}.{}", D::quote_name(schema), D::quote_name(name)),
+        None => D::quote_name(name),
+    }
+}
 
 /// How one database differs from the others: its SQL, its quoting and its errors.
 pub trait Dialect: fmt::Debug + Send + Sync + Sized + 'static {
@@ -29,6 +38,9 @@ pub trait Dialect: fmt::Debug + Send + Sync + Sized + 'static {
     /// What a `SELECT` ends with to lock its rows; empty where [`BEGIN`](Self::BEGIN) locks enough.
     const FOR_UPDATE: &'static str;
 
+    /// What an `INSERT` ends with to leave a row that has its key already as it is.
+    const OR_LEAVE: &'static str;
+
     /// The type of a column, compared byte by byte where it is text.
     fn column_type(kind: ColumnKind) -> &'static str;
 
@@ -39,7 +51,7 @@ pub trait Dialect: fmt::Debug + Send + Sync + Sized + 'static {
     fn quote_text(text: &str) -> String;
 
     /// A query that lists the columns of a table, one name per row; no rows when there is none.
-    fn columns_of(table: &str) -> String;
+    fn columns_of(schema: Option<&str>, table: &str) -> String;
 
     /// Where a connection leads, without secrets.
     fn address(options: &Options<Self>) -> String;
@@ -49,6 +61,24 @@ pub trait Dialect: fmt::Debug + Send + Sync + Sized + 'static {
 
     /// Whether the error says that a table is not there.
     fn is_missing_table(error: &dyn DatabaseError) -> bool;
+
+    /// Whether the error says that another was faster and that nothing was done, so that the same,
+    /// tried again, may succeed.
+    fn lost_race(error: &dyn DatabaseError) -> bool;
+
+    /// Runs the statements that create tables and indexes that are not there.
+    fn create(
+        connection: &mut Connection<Self>,
+        statements: Vec<String>,
+    ) -> impl Future<Output = Result<(), sqlx::Error>> + Send {
+        async move {
+            let mut transaction = connection.begin_with(Self::BEGIN).await?;
+            for statement in statements {
+                Self::execute(&mut transaction, statement).await?;
+            }
+            transaction.commit().await
+        }
+    }
 
     /// Runs a query and reads all its rows.
     fn rows(

@@ -13,9 +13,9 @@ mod row;
 mod sqlite;
 mod table;
 
-pub use dialect::{Connection, Diagnosis, Dialect, Options};
+pub use dialect::{Connection, Diagnosis, Dialect, Options, quote_in};
 pub use operation::Operation;
 pub use row::Row;
 #[cfg(feature = "sqlite")]
 pub use sqlite::Sqlite;
-pub use table::{Column, ColumnKind, Table, check_prefix, ensure_tables};
+pub use table::{Column, ColumnKind, Table, check_prefix, check_schema, ensure_tables};

@@ -1,4 +1,6 @@
 use std::fmt;
+use std::hash::{BuildHasher as _, RandomState};
+use std::time::Duration;
 
 use flamingock_core::{BackendError, BackendErrorKind, History};
 
@@ -46,6 +48,42 @@ impl<'a, D: Dialect> Operation<'a, D> {
     /// What the database says, mapped.
     pub async fn execute(&self, connection: &mut Connection<D>, sql: String) -> Result<u64, BackendError> {
         D::execute(connection, sql).await.map_err(|error| self.error(error))
+    }
+
+    /// Runs a statement outside a transaction and reads its rows; again when it lost a race.
+    ///
+    /// # Errors
+    /// What the database says, mapped.
+    pub async fn rows_alone(
+        &self,
+        connection: &mut Connection<D>,
+        sql: &str,
+    ) -> Result<Vec<Row>, BackendError> {
+        let mut race = Race::default();
+        loop {
+            match D::rows(connection, sql.to_owned()).await {
+                Err(error) if race.lost::<D>(&error).await => {}
+                outcome => return outcome.map_err(|error| self.error(error)),
+            }
+        }
+    }
+
+    /// Runs a statement outside a transaction; the number of rows it changed. Again when it lost a race.
+    ///
+    /// # Errors
+    /// What the database says, mapped.
+    pub async fn execute_alone(
+        &self,
+        connection: &mut Connection<D>,
+        sql: &str,
+    ) -> Result<u64, BackendError> {
+        let mut race = Race::default();
+        loop {
+            match D::execute(connection, sql.to_owned()).await {
+                Err(error) if race.lost::<D>(&error).await => {}
+                outcome => return outcome.map_err(|error| self.error(error)),
+            }
+        }
     }
 
     /// A text literal.
@@ -102,6 +140,29 @@ impl<'a, D: Dialect> Operation<'a, D> {
         };
         let message = if remedy.is_empty() { said } else { format!("{said}; {remedy}") };
         self.fail(kind, message).source(error)
+    }
+}
+
+/// How often a statement has lost a race against others.
+#[derive(Debug, Default)]
+pub(crate) struct Race {
+    lost: u32,
+}
+
+impl Race {
+    const PATIENCE: u32 = 10;
+
+    /// Whether to try again, after a pause in which the others get done.
+    pub(crate) async fn lost<D: Dialect>(&mut self, error: &sqlx::Error) -> bool {
+        let lost = matches!(error, sqlx::Error::Database(error) if D::lost_race(&**error));
+        if !lost || self.lost == Self::PATIENCE {
+            return false;
+        }
+        self.lost += 1;
+        // Not the same for all who lost, so that they do not meet again.
+        let jitter = RandomState::new().hash_one(self.lost) % 20;
+        tokio::time::sleep(Duration::from_millis(u64::from(5 * self.lost) + jitter)).await;
+        true
     }
 }
 

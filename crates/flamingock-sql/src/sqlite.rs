@@ -33,6 +33,7 @@ impl Dialect for Sqlite {
     // There is no server: the clock of the machine that holds the file. Milliseconds, exactly.
     const NOW: &'static str = "CAST(ROUND((julianday('now') - 2440587.5) * 86400000.0) AS INTEGER) * 1000";
     const FOR_UPDATE: &'static str = "";
+    const OR_LEAVE: &'static str = " ON CONFLICT DO NOTHING";
 
     fn column_type(kind: ColumnKind) -> &'static str {
         match kind {
@@ -51,7 +52,7 @@ impl Dialect for Sqlite {
         format!("'{}'", text.replace('\'', "''"))
     }
 
-    fn columns_of(table: &str) -> String {
+    fn columns_of(_schema: Option<&str>, table: &str) -> String {
         format!("SELECT name FROM pragma_table_info({})", Self::quote_text(table))
     }
 
@@ -65,6 +66,11 @@ impl Dialect for Sqlite {
             CANTOPEN => cannot_open(options),
             _ => diagnose_code(code, error.message()),
         }
+    }
+
+    fn lost_race(_error: &dyn DatabaseError) -> bool {
+        // There is one writer, and it is waited for.
+        false
     }
 
     fn is_missing_table(error: &dyn DatabaseError) -> bool {

@@ -1,7 +1,8 @@
 use flamingock_core::{BackendError, BackendErrorKind};
-use sqlx::{Connection as _, Pool};
+use sqlx::Pool;
 
-use crate::{Dialect, Operation};
+use crate::operation::Race;
+use crate::{Connection, Dialect, Operation, quote_in};
 
 /// What a column holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -40,6 +41,8 @@ impl Column {
 /// A table that Flamingock keeps.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Table {
+    /// Its schema, not quoted; [`None`]: the one that the connection looks in.
+    pub schema: Option<String>,
     /// Its name, not quoted.
     pub name: String,
     /// Its columns.
@@ -51,9 +54,14 @@ pub struct Table {
 }
 
 impl Table {
+    /// Its name in its schema, quoted.
+    pub fn quoted<D: Dialect>(&self) -> String {
+        quote_in::<D>(self.schema.as_deref(), &self.name)
+    }
+
     /// The statements that create it, unless it is there.
     pub fn ddl<D: Dialect>(&self) -> Vec<String> {
-        let table = D::quote_name(&self.name);
+        let table = self.quoted::<D>();
         let mut lines: Vec<String> = self.columns.iter().map(column_ddl::<D>).collect();
         lines.push(format!("PRIMARY KEY ({})", names::<D>(self.key)));
         let mut ddl = vec![format!("CREATE TABLE IF NOT EXISTS {table} (\n  {}\n)", lines.join(",\n  "))];
@@ -104,6 +112,17 @@ pub fn check_prefix(prefix: &str) -> Result<(), String> {
     ))
 }
 
+/// Checks that a schema can be named.
+///
+/// # Errors
+/// Says what is wrong with it.
+pub fn check_schema(schema: &str) -> Result<(), String> {
+    if !schema.is_empty() && schema.len() <= 63 && !schema.contains('\0') {
+        return Ok(());
+    }
+    Err(format!("the schema `{}` cannot be used: give a name of up to 63 bytes", schema.escape_debug()))
+}
+
 /// Creates the tables that are missing, where `create` allows it, and checks the shape of the others.
 /// Safe when several do it at once. When all are there it only reads.
 ///
@@ -117,9 +136,44 @@ pub async fn ensure_tables<D: Dialect>(
     create: bool,
 ) -> Result<(), BackendError> {
     let mut connection = pool.acquire().await.map_err(|error| operation.error(error))?;
+    let mut race = Race::default();
+    loop {
+        let missing = missing(operation, &mut connection, tables).await?;
+        if missing.is_empty() {
+            return Ok(());
+        }
+        if !create {
+            let names: Vec<String> = missing.iter().map(|table| format!("`{}`", table.name)).collect();
+            let message = format!(
+                "missing: {}; creating tables is switched off, so create what `ddl()` prints, or switch it on",
+                names.join(", ")
+            );
+            return Err(operation.fail(BackendErrorKind::Schema, message));
+        }
+        let ddl = missing.into_iter().flat_map(Table::ddl::<D>).collect();
+        match D::create(&mut connection, ddl).await {
+            Ok(()) => return Ok(()),
+            // Another has created them meanwhile, or is about to.
+            Err(error) if race.lost::<D>(&error).await => {}
+            Err(error) => {
+                // Whatever state it is in, nobody uses it again.
+                let _ = connection.close().await;
+                return Err(operation.error(error));
+            }
+        }
+    }
+}
+
+/// The tables that are not there. Those that are have their columns.
+async fn missing<'a, D: Dialect>(
+    operation: &Operation<'_, D>,
+    connection: &mut Connection<D>,
+    tables: &'a [Table],
+) -> Result<Vec<&'a Table>, BackendError> {
     let mut missing = Vec::new();
     for table in tables {
-        let rows = operation.rows(&mut connection, D::columns_of(&table.name)).await?;
+        let columns = D::columns_of(table.schema.as_deref(), &table.name);
+        let rows = operation.rows(connection, columns).await?;
         if rows.is_empty() {
             missing.push(table);
             continue;
@@ -138,29 +192,5 @@ pub async fn ensure_tables<D: Dialect>(
             return Err(operation.fail(BackendErrorKind::Schema, message));
         }
     }
-    if missing.is_empty() {
-        return Ok(());
-    }
-    if !create {
-        let names: Vec<String> = missing.iter().map(|table| format!("`{}`", table.name)).collect();
-        let message = format!(
-            "missing: {}; creating tables is switched off, so create what `ddl()` prints, or switch it on",
-            names.join(", ")
-        );
-        return Err(operation.fail(BackendErrorKind::Schema, message));
-    }
-    let created: Result<(), BackendError> = async {
-        let mut transaction =
-            connection.begin_with(D::BEGIN).await.map_err(|error| operation.error(error))?;
-        for statement in missing.iter().flat_map(|table| table.ddl::<D>()) {
-            operation.execute(&mut transaction, statement).await?;
-        }
-        transaction.commit().await.map_err(|error| operation.error(error))
-    }
-    .await;
-    if created.is_err() {
-        // Whatever state it is in, nobody uses it again.
-        let _ = connection.close().await;
-    }
-    created
+    Ok(missing)
 }

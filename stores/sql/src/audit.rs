@@ -177,7 +177,7 @@ impl<D: StoreDialect> SqlAuditStore<D> {
             let message = "the entries do not follow the expected sequence, or are another history's";
             return Err(operation.fail(BackendErrorKind::InvalidData, message));
         }
-        let columns = schema::entries(&self.prefix).column_names::<D>();
+        let columns = schema::entries(None, &self.prefix).column_names::<D>();
         let start = format!("INSERT INTO {} ({columns}) VALUES ", self.table("entries"));
         let insert = |entries: &[AuditEntry]| {
             let rows: Result<Vec<String>, _> = entries.iter().map(|entry| values(operation, entry)).collect();
@@ -192,7 +192,7 @@ impl<D: StoreDialect> SqlAuditStore<D> {
         history: &History,
         filter: &str,
     ) -> Result<Vec<AuditEntry>, BackendError> {
-        let columns = schema::entries(&self.prefix).column_names::<D>();
+        let columns = schema::entries(None, &self.prefix).column_names::<D>();
         let sql = format!("SELECT {columns} FROM {} WHERE {filter}", self.table("entries"));
         let mut connection = self.connection(operation).await?;
         // Before the first run there are no tables, and no entries.

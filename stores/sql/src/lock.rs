@@ -6,7 +6,6 @@ use flamingock_core::lock::{Acquisition, FencingToken, Holder, Lease, LockReques
 use flamingock_core::{BackendError, BackendErrorKind, History};
 use flamingock_sql::{Connection, Operation, Row};
 use sqlx::Connection as _;
-use sqlx::pool::PoolOptions;
 
 use crate::{SqlAuditStore, StoreDialect};
 
@@ -129,7 +128,11 @@ impl<D: StoreDialect> LockStore for SqlAuditStore<D> {
         drop(self.connection(&operation).await?);
         let options = D::impatient(&self.options);
         // One connection, opened on this runtime, that nobody closes for being idle.
-        let pool = PoolOptions::<D::Database>::new()
+        let pool = self
+            .pool
+            .options()
+            .clone()
+            .min_connections(0)
             .max_connections(1)
             .acquire_timeout(Duration::from_secs(5))
             .idle_timeout(None)

@@ -5,7 +5,7 @@ use flamingock_sql::{Column, ColumnKind, Table};
 const KEYS: [&str; 3] = ["service", "tenant", "change_id"];
 
 /// The audit.
-pub(crate) fn entries(prefix: &str) -> Table {
+pub(crate) fn entries(schema: Option<&str>, prefix: &str) -> Table {
     let column = |field: &flamingock_core::audit::Field| Column {
         name: field.name,
         kind: match field.kind {
@@ -16,6 +16,7 @@ pub(crate) fn entries(prefix: &str) -> Table {
         nullable: field.nullable,
     };
     Table {
+        schema: schema.map(str::to_owned),
         name: format!("{prefix}entries"),
         columns: AuditEntry::FIELDS.iter().map(column).collect(),
         key: &["service", "tenant", "sequence"],
@@ -24,9 +25,10 @@ pub(crate) fn entries(prefix: &str) -> Table {
 }
 
 /// Where each history stands. The columns from `format` on are in the order in which a head is read.
-pub(crate) fn heads(prefix: &str) -> Table {
+pub(crate) fn heads(schema: Option<&str>, prefix: &str) -> Table {
     use ColumnKind::{Integer, Key, Text};
     Table {
+        schema: schema.map(str::to_owned),
         name: format!("{prefix}heads"),
         columns: vec![
             Column::new("service", Key),
@@ -47,9 +49,10 @@ pub(crate) fn heads(prefix: &str) -> Table {
 
 /// Who holds the lock of each history. A free one has no owner, and keeps its token.
 /// Times are microseconds since 1970 by the database's clock.
-pub(crate) fn locks(prefix: &str) -> Table {
+pub(crate) fn locks(schema: Option<&str>, prefix: &str) -> Table {
     use ColumnKind::{Integer, Key, Text};
     Table {
+        schema: schema.map(str::to_owned),
         name: format!("{prefix}locks"),
         columns: vec![
             Column::new("service", Key),

@@ -2,7 +2,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use flamingock_core::{BackendError, BackendErrorKind};
-use flamingock_sql::{Operation, Options, Table, check_prefix, ensure_tables};
+use flamingock_sql::{Operation, Options, Table, check_prefix, check_schema, ensure_tables, quote_in};
 use sqlx::Pool;
 use sqlx::pool::PoolConnection;
 
@@ -13,6 +13,7 @@ use crate::{StoreDialect, schema};
 pub struct SqlAuditStore<D: StoreDialect> {
     pub(crate) pool: Pool<D::Database>,
     pub(crate) options: Arc<Options<D>>,
+    pub(crate) schema: Option<String>,
     pub(crate) prefix: String,
     pub(crate) create_tables: bool,
     /// A pool of its own, with one connection that nobody else uses.
@@ -23,7 +24,14 @@ impl<D: StoreDialect> SqlAuditStore<D> {
     /// A store in the database that `pool` leads to. The pool needs two connections at least.
     pub fn new(pool: Pool<D::Database>) -> Self {
         let options = pool.connect_options();
-        Self { pool, options, prefix: "flamingock_".to_owned(), create_tables: true, dedicated: false }
+        Self {
+            pool,
+            options,
+            schema: None,
+            prefix: "flamingock_".to_owned(),
+            create_tables: true,
+            dedicated: false,
+        }
     }
 
     /// What the names of its tables begin with; `flamingock_` unless told. Letters, digits and
@@ -49,12 +57,13 @@ impl<D: StoreDialect> SqlAuditStore<D> {
     }
 
     fn tables(&self) -> [Table; 3] {
-        [schema::entries(&self.prefix), schema::heads(&self.prefix), schema::locks(&self.prefix)]
+        [schema::entries, schema::heads, schema::locks]
+            .map(|table| table(self.schema.as_deref(), &self.prefix))
     }
 
     /// The name of a table, quoted.
     pub(crate) fn table(&self, name: &str) -> String {
-        D::quote_name(&format!("{}{name}", self.prefix))
+        quote_in::<D>(self.schema.as_deref(), &format!("{}{name}", self.prefix))
     }
 
     pub(crate) fn operation(&self, name: &'static str) -> Operation<'_, D> {
@@ -73,7 +82,8 @@ impl<D: StoreDialect> SqlAuditStore<D> {
     }
 
     fn problem(&self) -> Option<String> {
-        if let Err(problem) = check_prefix(&self.prefix) {
+        let named = check_prefix(&self.prefix).and(self.schema.as_deref().map_or(Ok(()), check_schema));
+        if let Err(problem) = named {
             return Some(problem);
         }
         if !self.dedicated && self.pool.options().get_max_connections() < 2 {
@@ -119,6 +129,7 @@ impl<D: StoreDialect> Clone for SqlAuditStore<D> {
         Self {
             pool: self.pool.clone(),
             options: Arc::clone(&self.options),
+            schema: self.schema.clone(),
             prefix: self.prefix.clone(),
             create_tables: self.create_tables,
             dedicated: self.dedicated,
@@ -131,6 +142,7 @@ impl<D: StoreDialect> fmt::Debug for SqlAuditStore<D> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("SqlAuditStore")
             .field("address", &D::address(&self.options))
+            .field("schema", &self.schema)
             .field("table_prefix", &self.prefix)
             .field("create_tables", &self.create_tables)
             .finish_non_exhaustive()

@@ -1,9 +1,20 @@
 use std::future::Future;
 use std::time::Duration;
 
+use flamingock_core::BackendError;
 use flamingock_core::target::Mode;
-use flamingock_sql::{Connection, Dialect, Options};
+use flamingock_sql::{Connection, Dialect, Operation, Options, Row};
 use sqlx::Pool;
+
+/// How long a session may be in the way of others.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Limits {
+    /// How long it waits for a lock, while it holds others.
+    pub lock_timeout: Duration,
+    /// How long its transaction may stand still between two statements, where the server can tell.
+    pub idle_timeout: Duration,
+}
 
 /// What a target system needs of a database beyond its [`Dialect`].
 pub trait TargetDialect: Dialect {
@@ -19,14 +30,24 @@ pub trait TargetDialect: Dialect {
     /// Why a database cannot be a target, if so, told from how it is connected to.
     fn refusal(options: &Options<Self>) -> Option<String>;
 
-    /// Where one session gets its connection from; it waits so long for a lock.
-    fn connections(pool: &Pool<Self::Database>, lock_timeout: Duration) -> Pool<Self::Database>;
+    /// Why the database cannot be written to, if so, told from what [`PROBE`](Self::PROBE) gave.
+    fn read_only(probed: &[Row]) -> Option<&'static str>;
+
+    /// Where one session gets its connection from.
+    fn connections(pool: &Pool<Self::Database>, limits: &Limits) -> Pool<Self::Database>;
+
+    /// Begins the transaction of a change. The fence is not locked by it, but by the next statement.
+    fn begin_change(limits: &Limits) -> String;
+
+    /// Begins a transaction that locks the fence for a look at it.
+    fn begin_look(limits: &Limits) -> String;
 
     /// Gives back what [`connections`](Self::connections) gave, once its connection was dropped.
     fn close(connections: Pool<Self::Database>) -> impl Future<Output = ()> + Send;
 
     /// Puts a watch on the connection of a session that was just opened.
     fn watch(
+        connections: &Pool<Self::Database>,
         connection: &mut Connection<Self>,
         mode: Mode,
     ) -> impl Future<Output = Result<Self::Watch, sqlx::Error>> + Send;
@@ -34,8 +55,21 @@ pub trait TargetDialect: Dialect {
     /// The server's name for the session, where it has one.
     fn session_name(watch: &Self::Watch) -> Option<String>;
 
-    /// The statement that locks the fence for the rest of the transaction.
-    fn lock_fence(fences: &str, condition: &str) -> String;
+    /// The statement that locks the fence for the rest of the transaction, and then reads it.
+    fn lock_fence(fences: &str, columns: &str, condition: &str) -> String;
+
+    /// Who is in the way, after the fence could not be locked for this error; [`None`] when it was
+    /// something else, or cannot be told.
+    fn blocker(
+        pool: &Pool<Self::Database>,
+        error: &sqlx::Error,
+        fences: &str,
+        condition: &str,
+    ) -> impl Future<Output = Option<String>> + Send;
+
+    /// What is true of a marker that was written in the current transaction, as a condition that
+    /// follows others; empty where [`was_ended`](Self::was_ended) tells.
+    const OF_THIS_TRANSACTION: &'static str;
 
     /// Whether the change ended the session's transaction by itself.
     fn was_ended(watch: &Self::Watch) -> bool;
@@ -45,13 +79,23 @@ pub trait TargetDialect: Dialect {
 
     /// Ends what the session is still doing in the server. Called before its connection is dropped.
     fn interrupt(
+        operation: &Operation<'_, Self>,
         pool: &Pool<Self::Database>,
         watch: &Self::Watch,
-    ) -> impl Future<Output = Result<(), sqlx::Error>> + Send;
+    ) -> impl Future<Output = Result<(), BackendError>> + Send;
+
+    /// Returns when nothing of an interrupted session is left in the server. Called after its connection
+    /// was dropped, which may have sent what was still in its buffers.
+    fn gone(
+        operation: &Operation<'_, Self>,
+        pool: &Pool<Self::Database>,
+        watch: &Self::Watch,
+    ) -> impl Future<Output = Result<(), BackendError>> + Send;
 
     /// Ends the session of this name, and returns when it is gone.
     fn end_session(
+        operation: &Operation<'_, Self>,
         pool: &Pool<Self::Database>,
         session: &str,
-    ) -> impl Future<Output = Result<(), sqlx::Error>> + Send;
+    ) -> impl Future<Output = Result<(), BackendError>> + Send;
 }

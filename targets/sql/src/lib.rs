@@ -15,7 +15,7 @@ mod session;
 mod sqlite;
 mod target;
 
-pub use dialect::TargetDialect;
+pub use dialect::{Limits, TargetDialect};
 #[cfg(feature = "sqlite")]
 pub use sqlite::SqliteTarget;
 pub use target::SqlTarget;

@@ -4,7 +4,7 @@ use async_trait::async_trait;
 use flamingock_core::target::{Fence, FenceRaised, Marker, MarkerState, Markers, Survey};
 use flamingock_core::{BackendError, History};
 use flamingock_sql::{Connection, Operation, ensure_tables};
-use sqlx::Connection as _;
+use sqlx::{AssertSqlSafe, Connection as _};
 
 use crate::{SqlTarget, TargetDialect};
 
@@ -33,8 +33,8 @@ impl<D: TargetDialect> Markers for SqlTarget<D> {
             let mut connection = connections.acquire().await.map_err(|error| operation.error(error))?;
             // Waits for whoever is still committing. Nothing is written; dropping it rolls back.
             let mut transaction =
-                connection.begin_with(D::BEGIN).await.map_err(|error| operation.error(error))?;
-            self.rows.lock_fence(&operation, &mut transaction, history).await?;
+                connection.begin_with(self.begin_look()).await.map_err(|error| operation.error(error))?;
+            self.rows.lock_fence(&operation, &mut transaction, &self.pool, history).await?;
             self.rows.read_marker(&operation, &mut transaction, history, change).await
         };
         let found = found.await;
@@ -55,12 +55,15 @@ impl<D: TargetDialect> Markers for SqlTarget<D> {
     }
 
     async fn end_session(&self, session: &str) -> Result<(), BackendError> {
-        let ended = D::end_session(&self.pool, session).await;
-        ended.map_err(|error| self.operation("end session").error(error))
+        D::end_session(&self.operation("end session"), &self.pool, session).await
     }
 }
 
 impl<D: TargetDialect> SqlTarget<D> {
+    fn begin_look(&self) -> AssertSqlSafe<String> {
+        AssertSqlSafe(D::begin_look(&self.limits))
+    }
+
     async fn raise(
         &self,
         operation: &Operation<'_, D>,
@@ -68,14 +71,20 @@ impl<D: TargetDialect> SqlTarget<D> {
         fence: &Fence,
     ) -> Result<FenceRaised, BackendError> {
         let mut transaction =
-            connection.begin_with(D::BEGIN).await.map_err(|error| operation.error(error))?;
-        let stands = self.rows.lock_fence(operation, &mut transaction, &fence.history).await?;
+            connection.begin_with(self.begin_look()).await.map_err(|error| operation.error(error))?;
+        let (rows, history) = (&self.rows, &fence.history);
+        let mut stands = rows.lock_fence(operation, &mut transaction, &self.pool, history).await?;
+        if stands.is_none() {
+            // So that those who raise the first one at once wait for each other, too.
+            operation.execute(&mut transaction, rows.first_fence(operation, history)?).await?;
+            stands = rows.lock_fence(operation, &mut transaction, &self.pool, history).await?;
+        }
         match &stands {
             Some(stands) if stands == fence => return Ok(FenceRaised::Raised),
             Some(stands) if stands.token >= fence.token => return Ok(FenceRaised::Newer(stands.token)),
             _ => {}
         }
-        let sql = self.rows.write_fence(operation, fence, stands.is_some())?;
+        let sql = rows.write_fence(operation, fence)?;
         operation.execute(&mut transaction, sql).await?;
         transaction.commit().await.map_err(|error| operation.error(error))?;
         Ok(FenceRaised::Raised)

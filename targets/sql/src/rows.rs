@@ -1,13 +1,15 @@
 use flamingock_core::lock::FencingToken;
 use flamingock_core::target::{Fence, Marker, MarkerState, MarkerUpdate};
 use flamingock_core::{BackendError, History};
-use flamingock_sql::{Column, ColumnKind, Connection, Operation, Row, Table};
+use flamingock_sql::{Column, ColumnKind, Connection, Operation, Row, Table, quote_in};
+use sqlx::Pool;
 
 use crate::TargetDialect;
 
 /// The fence and marker rows of a target: where they are, and how they are read and written.
 #[derive(Debug, Clone)]
 pub(crate) struct Rows {
+    pub(crate) schema: Option<String>,
     pub(crate) prefix: String,
 }
 
@@ -15,6 +17,7 @@ impl Rows {
     pub(crate) fn tables(&self) -> [Table; 2] {
         use ColumnKind::{Integer, Key, Text};
         let fences = Table {
+            schema: self.schema.clone(),
             name: format!("{}fences", self.prefix),
             columns: vec![
                 Column::new("service", Key),
@@ -26,6 +29,7 @@ impl Rows {
             index: None,
         };
         let markers = Table {
+            schema: self.schema.clone(),
             name: format!("{}markers", self.prefix),
             columns: vec![
                 Column::new("service", Key),
@@ -45,26 +49,36 @@ impl Rows {
     }
 
     pub(crate) fn fences<D: TargetDialect>(&self) -> String {
-        D::quote_name(&format!("{}fences", self.prefix))
+        quote_in::<D>(self.schema.as_deref(), &format!("{}fences", self.prefix))
     }
 
     pub(crate) fn markers<D: TargetDialect>(&self) -> String {
-        D::quote_name(&format!("{}markers", self.prefix))
+        quote_in::<D>(self.schema.as_deref(), &format!("{}markers", self.prefix))
     }
 
-    /// Locks a history's fence until the transaction ends, and reads it.
+    /// Locks a history's fence until the transaction ends, and reads it. Who is in the way is looked
+    /// for over a connection of `pool`'s kind.
     pub(crate) async fn lock_fence<D: TargetDialect>(
         &self,
         operation: &Operation<'_, D>,
         connection: &mut Connection<D>,
+        pool: &Pool<D::Database>,
         history: &History,
     ) -> Result<Option<Fence>, BackendError> {
         let (fences, of) = (self.fences::<D>(), operation.of(history)?);
-        if operation.rows_if_table(connection, D::lock_fence(&fences, &of)).await?.is_none() {
-            return Ok(None);
-        }
         let columns = ["token", "execution_id"].map(D::quote_name).join(", ");
-        let rows = operation.rows(connection, format!("SELECT {columns} FROM {fences} WHERE {of}")).await?;
+        let rows = match D::rows(connection, D::lock_fence(&fences, &columns, &of)).await {
+            Ok(rows) => rows,
+            Err(sqlx::Error::Database(error)) if D::is_missing_table(&*error) => return Ok(None),
+            Err(error) => {
+                let blocker = D::blocker(pool, &error, &fences, &of).await;
+                let error = operation.error(error);
+                return Err(match blocker {
+                    Some(blocker) => error.context("in the way", blocker),
+                    None => error,
+                });
+            }
+        };
         let read = |row: &Row| -> Result<Fence, String> {
             let token = FencingToken(row.unsigned(0)?);
             Ok(Fence { history: history.clone(), token, execution: row.text(1)?.to_owned() })
@@ -73,18 +87,27 @@ impl Rows {
         rows.first().map(read).transpose().map_err(corrupt)
     }
 
-    /// Puts a fence where the one of its history stood, or none.
+    /// Puts a fence that is older than any where there is none. Others may do the same.
+    pub(crate) fn first_fence<D: TargetDialect>(
+        &self,
+        operation: &Operation<'_, D>,
+        history: &History,
+    ) -> Result<String, BackendError> {
+        let values = [("token", "0".to_owned()), ("execution_id", operation.text("")?)];
+        Ok(write(operation, &self.fences::<D>(), history, None, &values, false)? + D::OR_LEAVE)
+    }
+
+    /// Puts a fence where the one of its history stood.
     pub(crate) fn write_fence<D: TargetDialect>(
         &self,
         operation: &Operation<'_, D>,
         fence: &Fence,
-        stands: bool,
     ) -> Result<String, BackendError> {
         let values = [
             ("token", operation.number(fence.token.0)?),
             ("execution_id", operation.text(&fence.execution)?),
         ];
-        write(operation, &self.fences::<D>(), &fence.history, None, &values, stands)
+        write(operation, &self.fences::<D>(), &fence.history, None, &values, true)
     }
 
     /// The marker of a change.
@@ -133,13 +156,14 @@ impl Rows {
     ) -> Result<String, BackendError> {
         let [state, execution, sequence] = ["state", "execution_id", "sequence"].map(D::quote_name);
         Ok(format!(
-            "UPDATE {} SET {state} = {} WHERE {} AND {execution} = {} AND {state} = {} AND {sequence} = {}",
+            "UPDATE {} SET {state} = {} WHERE {} AND {execution} = {} AND {state} = {} AND {sequence} = {}{}",
             self.markers::<D>(),
             operation.text(update.state.finished().as_str())?,
             marker_of(operation, &fence.history, &update.change)?,
             operation.text(&fence.execution)?,
             operation.text(update.state.as_str())?,
             operation.number(update.sequence)?,
+            D::OF_THIS_TRANSACTION,
         ))
     }
 }

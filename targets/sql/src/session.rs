@@ -29,8 +29,9 @@ impl<D: TargetDialect> Held<D> {
 
 /// A session on an SQL database.
 pub(crate) struct SqlSession<D: TargetDialect> {
-    pub(crate) held: Held<D>,
+    /// Before `held`, so that a session that is dropped stops what its connection does first.
     pub(crate) watch: D::Watch,
+    pub(crate) held: Held<D>,
     /// Where `held` came from.
     pub(crate) connections: Pool<D::Database>,
     /// The target's.
@@ -63,7 +64,7 @@ impl<D: TargetDialect> Session for SqlSession<D> {
         let Held::Transaction(connection) = &mut self.held else {
             return Err(operation.fail(BackendErrorKind::Misconfigured, "a plain session keeps no markers"));
         };
-        let stands = self.rows.lock_fence(&operation, connection, &fence.history).await?;
+        let stands = self.rows.lock_fence(&operation, connection, &self.pool, &fence.history).await?;
         if stands.as_ref() != Some(fence) {
             return Ok(Begun::Fenced(stands.map_or(FencingToken(0), |stands| stands.token)));
         }
@@ -148,9 +149,10 @@ impl<D: TargetDialect> Session for SqlSession<D> {
 
     async fn abort(self: Box<Self>) -> Result<(), BackendError> {
         let Self { held, watch, connections, pool, options, .. } = *self;
-        let interrupted = D::interrupt(&pool, &watch).await;
+        let operation = Operation::<D>::new("abort", &options);
+        let interrupted = D::interrupt(&operation, &pool, &watch).await;
         drop(held);
         D::close(connections).await;
-        interrupted.map_err(|error| Operation::<D>::new("abort", &options).error(error))
+        interrupted.and(D::gone(&operation, &pool, &watch).await)
     }
 }

@@ -1,12 +1,12 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
 
+use flamingock_core::BackendError;
 use flamingock_core::target::Mode;
-use flamingock_sql::Sqlite;
+use flamingock_sql::{Dialect as _, Operation, Row, Sqlite};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection, SqlitePool};
 
-use crate::{SqlTarget, TargetDialect};
+use crate::{Limits, SqlTarget, TargetDialect};
 
 /// An SQLite file as a target system.
 ///
@@ -69,10 +69,14 @@ impl TargetDialect for Sqlite {
         })
     }
 
+    fn read_only(_probed: &[Row]) -> Option<&'static str> {
+        None
+    }
+
     /// A pool of one connection, for this session alone. Only a pool hands out a transaction that owns
     /// its connection, and closing it is the only way to be sure that such a connection is gone.
-    fn connections(pool: &SqlitePool, lock_timeout: Duration) -> SqlitePool {
-        let options = pool.connect_options().as_ref().clone().busy_timeout(lock_timeout);
+    fn connections(pool: &SqlitePool, limits: &Limits) -> SqlitePool {
+        let options = pool.connect_options().as_ref().clone().busy_timeout(limits.lock_timeout);
         pool.options()
             .clone()
             .min_connections(0)
@@ -82,12 +86,25 @@ impl TargetDialect for Sqlite {
             .connect_lazy_with(options)
     }
 
+    fn begin_change(_limits: &Limits) -> String {
+        // Who waits for the one writer waits for the fence.
+        "BEGIN".to_owned()
+    }
+
+    fn begin_look(_limits: &Limits) -> String {
+        Self::BEGIN.to_owned()
+    }
+
     async fn close(connections: SqlitePool) {
         // Returns when the connection's thread has ended.
         connections.close().await;
     }
 
-    async fn watch(connection: &mut SqliteConnection, mode: Mode) -> Result<Watch, sqlx::Error> {
+    async fn watch(
+        _connections: &SqlitePool,
+        connection: &mut SqliteConnection,
+        mode: Mode,
+    ) -> Result<Watch, sqlx::Error> {
         let watch = Watch::default();
         let mut handle = connection.lock_handle().await?;
         let stop = Arc::clone(&watch.stop);
@@ -110,10 +127,21 @@ impl TargetDialect for Sqlite {
         None
     }
 
-    fn lock_fence(fences: &str, condition: &str) -> String {
+    fn lock_fence(fences: &str, columns: &str, condition: &str) -> String {
         // Any write locks the file. It comes before any read, so SQLite waits for the lock.
-        format!("UPDATE {fences} SET token = token WHERE {condition}")
+        format!("UPDATE {fences} SET token = token WHERE {condition} RETURNING {columns}")
     }
+
+    async fn blocker(
+        _pool: &SqlitePool,
+        _error: &sqlx::Error,
+        _fences: &str,
+        _condition: &str,
+    ) -> Option<String> {
+        None
+    }
+
+    const OF_THIS_TRANSACTION: &'static str = "";
 
     fn was_ended(watch: &Watch) -> bool {
         watch.ended.load(Ordering::Acquire)
@@ -126,12 +154,29 @@ impl TargetDialect for Sqlite {
         }
     }
 
-    async fn interrupt(_pool: &SqlitePool, watch: &Watch) -> Result<(), sqlx::Error> {
+    async fn interrupt(
+        _operation: &Operation<'_, Self>,
+        _pool: &SqlitePool,
+        watch: &Watch,
+    ) -> Result<(), BackendError> {
         watch.stop.store(true, Ordering::Relaxed);
         Ok(())
     }
 
-    async fn end_session(_pool: &SqlitePool, _session: &str) -> Result<(), sqlx::Error> {
+    async fn gone(
+        _operation: &Operation<'_, Self>,
+        _pool: &SqlitePool,
+        _watch: &Watch,
+    ) -> Result<(), BackendError> {
+        // Its thread has ended when `close` returns.
+        Ok(())
+    }
+
+    async fn end_session(
+        _operation: &Operation<'_, Self>,
+        _pool: &SqlitePool,
+        _session: &str,
+    ) -> Result<(), BackendError> {
         // SQLite has no sessions but the connections of its processes, and they end with them.
         Ok(())
     }

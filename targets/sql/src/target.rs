@@ -6,15 +6,19 @@ use async_trait::async_trait;
 use flamingock_core::change::Resources;
 use flamingock_core::target::{Markers, Mode, Session, SessionType, TargetSystem};
 use flamingock_core::{BackendError, BackendErrorKind};
-use flamingock_sql::{Connection, Operation, Options, Table, check_prefix};
-use sqlx::{Pool, Transaction};
+use flamingock_sql::{Connection, Operation, Options, Table, check_prefix, check_schema};
+use sqlx::{AssertSqlSafe, Pool, Transaction};
 
-use crate::TargetDialect;
 use crate::rows::Rows;
 use crate::session::{Held, SqlSession};
+use crate::{Limits, TargetDialect};
 
 /// How long a session waits for a lock unless told.
 const LOCK_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// How long a transaction may stand still unless told: as long as a lease, so that a process that
+/// froze in it is not in its successor's way.
+const IDLE_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// A target system on an SQL database. Use it by the name of its database, such as
 /// `SqliteTarget`.
@@ -24,7 +28,7 @@ pub struct SqlTarget<D: TargetDialect> {
     pub(crate) options: Arc<Options<D>>,
     pub(crate) rows: Rows,
     pub(crate) create_tables: bool,
-    pub(crate) lock_timeout: Duration,
+    pub(crate) limits: Limits,
     transactional: Resources,
     plain: Resources,
 }
@@ -40,9 +44,9 @@ impl<D: TargetDialect> SqlTarget<D> {
             id: id.into(),
             pool,
             options,
-            rows: Rows { prefix: "flamingock_".to_owned() },
+            rows: Rows { schema: None, prefix: "flamingock_".to_owned() },
             create_tables: true,
-            lock_timeout: LOCK_TIMEOUT,
+            limits: Limits { lock_timeout: LOCK_TIMEOUT, idle_timeout: IDLE_TIMEOUT },
             transactional: Resources::new(),
             plain,
         }
@@ -81,7 +85,7 @@ impl<D: TargetDialect> SqlTarget<D> {
     /// How long a change waits for a lock of the database; 10 seconds unless told.
     #[must_use]
     pub fn lock_timeout(mut self, timeout: Duration) -> Self {
-        self.lock_timeout = timeout;
+        self.limits.lock_timeout = timeout;
         self
     }
 
@@ -100,10 +104,12 @@ impl<D: TargetDialect> SqlTarget<D> {
         &self,
         operation: &Operation<'_, D>,
     ) -> Result<Pool<D::Database>, BackendError> {
-        if let Some(problem) = check_prefix(&self.rows.prefix).err().or_else(|| D::refusal(&self.options)) {
+        let schema = self.rows.schema.as_deref().map_or(Ok(()), check_schema);
+        let named = check_prefix(&self.rows.prefix).and(schema);
+        if let Some(problem) = named.err().or_else(|| D::refusal(&self.options)) {
             return Err(operation.fail(BackendErrorKind::Misconfigured, problem));
         }
-        Ok(D::connections(&self.pool, self.lock_timeout))
+        Ok(D::connections(&self.pool, &self.limits))
     }
 }
 
@@ -113,9 +119,10 @@ impl<D: TargetDialect> fmt::Debug for SqlTarget<D> {
         f.debug_struct("SqlTarget")
             .field("id", &self.id)
             .field("address", &D::address(&self.options))
+            .field("schema", &self.rows.schema)
             .field("table_prefix", &self.rows.prefix)
             .field("create_tables", &self.create_tables)
-            .field("lock_timeout", &self.lock_timeout)
+            .field("limits", &self.limits)
             .finish_non_exhaustive()
     }
 }
@@ -153,11 +160,14 @@ impl<D: TargetDialect> TargetSystem for SqlTarget<D> {
         let operation = self.operation("check");
         let connections = self.connections(&operation)?;
         let reached = match connections.acquire().await {
-            Ok(mut connection) => operation.rows(&mut connection, D::PROBE.to_owned()).await.map(drop),
+            Ok(mut connection) => operation.rows(&mut connection, D::PROBE.to_owned()).await,
             Err(error) => Err(operation.error(error)),
         };
         D::close(connections).await;
-        reached
+        match D::read_only(&reached?) {
+            Some(problem) => Err(operation.fail(BackendErrorKind::ReadOnly, problem)),
+            None => Ok(()),
+        }
     }
 
     async fn open(&self, mode: Mode) -> Result<Box<dyn Session>, BackendError> {
@@ -165,11 +175,13 @@ impl<D: TargetDialect> TargetSystem for SqlTarget<D> {
         let connections = self.connections(&operation)?;
         let opened = async {
             let mut held = match mode {
-                // The fence is locked by the first statement, not here: who waits there waits for it.
-                Mode::Transactional => Held::Transaction(connections.begin().await?),
+                Mode::Transactional => {
+                    let begin = AssertSqlSafe(D::begin_change(&self.limits));
+                    Held::Transaction(connections.begin_with(begin).await?)
+                }
                 Mode::Plain => Held::Plain(connections.acquire().await?),
             };
-            let watch = D::watch(held.connection(), mode).await?;
+            let watch = D::watch(&connections, held.connection(), mode).await?;
             Ok((held, watch))
         };
         match opened.await {
