@@ -27,7 +27,7 @@ pub enum RunMode {
 }
 
 /// Change-as-Code, wired and checked: [`run`](Self::run) it when the application starts.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Flamingock {
     pub(crate) settings: Settings,
     pub(crate) store: Arc<dyn AuditStore>,
@@ -67,6 +67,14 @@ impl Flamingock {
         FlamingockBuilder::new()
     }
 
+    /// The same with one more listener.
+    #[must_use]
+    pub(crate) fn listened_to(&self, listener: impl Fn(&Event<'_>) + Send + Sync + 'static) -> Self {
+        let mut listeners = (*self.listeners).clone();
+        listeners.add(listener);
+        Self { listeners: Arc::new(listeners), ..self.clone() }
+    }
+
     /// What is to be run.
     pub fn pipeline(&self) -> &Pipeline {
         &self.pipeline
@@ -91,24 +99,7 @@ pub struct FlamingockBuilder {
 
 impl FlamingockBuilder {
     fn new() -> Self {
-        let settings = Settings {
-            history: History::new(""),
-            owner: String::new(),
-            hostname: gethostname::gethostname().to_string_lossy().into_owned(),
-            enabled: true,
-            mode: RunMode::Apply,
-            lease: Duration::from_secs(60),
-            lock_wait: Duration::from_secs(180),
-            operation_timeout: Duration::from_secs(30),
-            shutdown_grace: Duration::from_secs(25),
-            cancel: CancellationToken::new(),
-            profiles: Vec::new(),
-            policies: Policies::default(),
-            accept_restored: false,
-            application_version: None,
-            trace_id: None,
-            metadata: None,
-        };
+        let settings = Settings::new();
         Self {
             settings,
             changes: None,
@@ -327,8 +318,7 @@ impl FlamingockBuilder {
         };
         match pipeline {
             Ok(pipeline) if problems.is_empty() => {
-                let (service, host) = (&settings.history.service, &settings.hostname);
-                settings.owner = format!("{service}@{host}#{}", uuid::Uuid::now_v7().simple());
+                settings.name_owner();
                 let (resources, listeners) = (Arc::new(resources), Arc::new(listeners));
                 Ok(Flamingock {
                     settings,
@@ -350,6 +340,33 @@ impl FlamingockBuilder {
 }
 
 impl Settings {
+    pub(crate) fn new() -> Self {
+        Self {
+            history: History::new(""),
+            owner: String::new(),
+            hostname: gethostname::gethostname().to_string_lossy().into_owned(),
+            enabled: true,
+            mode: RunMode::Apply,
+            lease: Duration::from_secs(60),
+            lock_wait: Duration::from_secs(180),
+            operation_timeout: Duration::from_secs(30),
+            shutdown_grace: Duration::from_secs(25),
+            cancel: CancellationToken::new(),
+            profiles: Vec::new(),
+            policies: Policies::default(),
+            accept_restored: false,
+            application_version: None,
+            trace_id: None,
+            metadata: None,
+        }
+    }
+
+    /// Gives the owner its name: unique to this builder in this process.
+    pub(crate) fn name_owner(&mut self) {
+        let (service, host) = (&self.history.service, &self.hostname);
+        self.owner = format!("{service}@{host}#{}", uuid::Uuid::now_v7().simple());
+    }
+
     fn problems(&self) -> Vec<Problem> {
         let mut problems = Vec::new();
         let mut refuse = |message: String| problems.push(Problem::general(message));

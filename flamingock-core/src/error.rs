@@ -3,6 +3,7 @@ use std::fmt;
 
 use crate::report::Report;
 use crate::target::TargetSystem;
+use crate::words::words;
 use crate::{BackendError, BackendErrorKind};
 
 /// Why a run did not end well, with the report of what it did before.
@@ -14,40 +15,41 @@ pub struct RunError {
     report: Box<Report>,
 }
 
-/// Why a run did not end well.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum RunErrorKind {
-    /// A change failed, or it is not known how it ended.
-    ChangeFailed,
-    /// A change needs an operator.
-    Issue,
-    /// Mode `check`: changes are pending.
-    Pending,
-    /// Mode `wait`: the changes were not applied in time.
-    WaitTimeout,
-    /// Another instance held the lock for too long.
-    LockTimeout,
-    /// The instance that was waited for ended badly.
-    AnotherRunFailed,
-    /// The lease was lost: another runner may be at work. Nothing more was recorded.
-    LeaseLost,
-    /// The run was cancelled.
-    Cancelled,
-    /// The audit store or the lock failed.
-    AuditStore,
-    /// A target system failed outside a change.
-    Target,
-    /// Code and audit have drifted apart, and the policy is to fail.
-    Drift,
-    /// The audit store is older than its targets: it was restored from a backup.
-    AuditWentBack,
-    /// A target is older than the audit says: it was restored from a backup.
-    TargetWentBack,
-    /// The targets know these changes under another service.
-    ServiceRenamed,
-    /// What was asked for cannot be done.
-    Refused,
+words! {
+    /// Why a run did not end well.
+    #[non_exhaustive]
+    RunErrorKind {
+        /// A change failed, or it is not known how it ended.
+        ChangeFailed = "CHANGE_FAILED",
+        /// A change needs an operator.
+        Issue = "ISSUE",
+        /// Mode `check`: changes are pending.
+        Pending = "PENDING",
+        /// Mode `wait`: the changes were not applied in time.
+        WaitTimeout = "WAIT_TIMEOUT",
+        /// Another instance held the lock for too long.
+        LockTimeout = "LOCK_TIMEOUT",
+        /// The instance that was waited for ended badly.
+        AnotherRunFailed = "ANOTHER_RUN_FAILED",
+        /// The lease was lost: another runner may be at work. Nothing more was recorded.
+        LeaseLost = "LEASE_LOST",
+        /// The run was cancelled.
+        Cancelled = "CANCELLED",
+        /// The audit store or the lock failed.
+        AuditStore = "AUDIT_STORE",
+        /// A target system failed outside a change.
+        Target = "TARGET",
+        /// Code and audit have drifted apart, and the policy is to fail.
+        Drift = "DRIFT",
+        /// The audit store is older than its targets: it was restored from a backup.
+        AuditWentBack = "AUDIT_WENT_BACK",
+        /// A target is older than the audit says: it was restored from a backup.
+        TargetWentBack = "TARGET_WENT_BACK",
+        /// The targets know these changes under another service.
+        ServiceRenamed = "SERVICE_RENAMED",
+        /// What was asked for cannot be done.
+        Refused = "REFUSED",
+    }
 }
 
 impl RunError {

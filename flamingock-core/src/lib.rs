@@ -11,6 +11,7 @@ pub mod event;
 mod history;
 pub mod lock;
 pub mod memory;
+pub mod operate;
 pub mod pipeline;
 pub mod plan;
 pub mod report;

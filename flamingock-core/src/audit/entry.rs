@@ -1,5 +1,5 @@
 use jiff::Timestamp;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::ChainHash;
 use crate::change::{ChangeKind, RecoveryStrategy};
@@ -75,7 +75,7 @@ words! {
 }
 
 /// One line of the audit.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AuditEntry {
     /// Format under which it was written and hashed.
     pub format: u32,
@@ -155,7 +155,7 @@ pub struct AuditEntry {
 }
 
 /// An error as it is kept: no NUL, at most 16 KiB.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ErrorDetail {
     /// Name of the error's type.
     pub type_name: String,

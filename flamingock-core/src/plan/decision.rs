@@ -130,7 +130,7 @@ fn verdict(f: &mut fmt::Formatter<'_>, verified: Option<&Verified>) -> fmt::Resu
 }
 
 /// Whether nobody knows what the target has of it.
-pub(super) fn is_uncertain(latest: &AuditEntry) -> bool {
+pub(crate) fn is_uncertain(latest: &AuditEntry) -> bool {
     matches!(latest.state, Some(AuditState::Started | AuditState::Failed | AuditState::RollbackFailed))
 }
 
@@ -159,7 +159,7 @@ fn stays(change: &PipelineChange, entry: &AuditEntry) -> bool {
 }
 
 /// The decision table. The first row that fits.
-pub(super) fn decide(change: &PipelineChange, latest: Option<&AuditEntry>, seen: &Observation) -> Decision {
+pub(crate) fn decide(change: &PipelineChange, latest: Option<&AuditEntry>, seen: &Observation) -> Decision {
     let applied = |evidence| Decision::Record { state: AuditState::Applied, evidence };
     let verified = match &seen.verified {
         Some(Verified::State(state)) => Some(*state),

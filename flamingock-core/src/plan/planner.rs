@@ -123,7 +123,7 @@ pub fn plan<S: std::hash::BuildHasher>(
     Plan { stages, removed, drifts }
 }
 
-fn is_applied(entry: &AuditEntry) -> bool {
+pub(crate) fn is_applied(entry: &AuditEntry) -> bool {
     matches!(entry.state, Some(AuditState::Applied | AuditState::ManualMarkedAsApplied))
 }
 

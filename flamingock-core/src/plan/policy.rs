@@ -85,7 +85,7 @@ impl fmt::Display for Policies {
 }
 
 /// How code and audit have drifted apart.
-#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Drift {
     /// The change.
     pub change: String,

@@ -121,7 +121,7 @@ impl Case {
     }
 
     fn decide(&self) -> Decision {
-        decision::decide(&self.change, self.latest.as_ref(), &self.seen)
+        decide(&self.change, self.latest.as_ref(), &self.seen)
     }
 
     #[track_caller]

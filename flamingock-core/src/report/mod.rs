@@ -5,7 +5,7 @@ mod text;
 use std::time::Duration;
 
 use jiff::Timestamp;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::audit::{ChainHash, ErrorDetail};
 use crate::change::Source;
@@ -63,7 +63,7 @@ words! {
 }
 
 /// How many changes ended how. The parts add up to the total.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Counters {
     /// All changes.
     pub total: usize,
@@ -90,7 +90,7 @@ impl std::ops::AddAssign for Counters {
 /// What a run did.
 ///
 /// [`Display`](std::fmt::Display) gives the text, serde the data.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Report {
     /// How it ended.
@@ -118,7 +118,7 @@ pub struct Report {
 }
 
 /// Sequence and hash of the last entry.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AuditHead {
     /// Sequence of the last entry; 0 before the first.
     pub sequence: u64,
@@ -127,7 +127,7 @@ pub struct AuditHead {
 }
 
 /// What a run did in a stage.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct StageReport {
     /// Name of the stage.
@@ -144,7 +144,7 @@ pub struct StageReport {
 }
 
 /// What a run did with a change.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct ChangeReport {
     /// Id of the change.

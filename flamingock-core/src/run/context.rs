@@ -15,6 +15,7 @@ use crate::change::{ChangeContext, IdempotencyKey, Resources};
 use crate::error::{RunErrorKind, Stop};
 use crate::event::{Event, Listeners};
 use crate::lock::FencingToken;
+use crate::operate::Only;
 use crate::pipeline::PipelineChange;
 use crate::plan::{Attempt, Drift, Latest, Plan, Policy};
 use crate::report::{AuditHead, Counters, Report, RunStatus, StageReport, StageState, millis};
@@ -22,11 +23,13 @@ use crate::target::{Mode, TargetSystem};
 
 /// One run: what it has done so far.
 #[derive(Debug)]
-pub(super) struct Run<'a> {
+pub(crate) struct Run<'a> {
     pub(super) app: &'a Flamingock,
     pub(super) execution: String,
-    /// Undoes instead of applying: a complete head is no reason to leave.
-    pub(super) undoing: bool,
+    /// Has something to do in office whatever the head says: to undo, to rule.
+    pub(super) must_lead: bool,
+    /// What it is narrowed to.
+    pub(super) only: Only,
     pub(super) stages: Vec<StageReport>,
     pub(super) drifts: Vec<Drift>,
     pub(super) head: Option<AuditHead>,
@@ -39,7 +42,8 @@ impl<'a> Run<'a> {
         Self {
             app,
             execution: uuid::Uuid::now_v7().to_string(),
-            undoing: false,
+            must_lead: false,
+            only: Only::default(),
             stages: Vec::new(),
             drifts: Vec::new(),
             head: None,
@@ -49,7 +53,7 @@ impl<'a> Run<'a> {
     }
 
     /// One read of the head.
-    pub(super) async fn read_head(&self) -> Result<Option<Head>, Stop> {
+    pub(crate) async fn read_head(&self) -> Result<Option<Head>, Stop> {
         let limit = self.app.settings.operation_timeout;
         let read = || self.app.store.head(&self.app.settings.history);
         retrying(limit, "head", read).await.map_err(|error| self.store_stop(error))
@@ -62,7 +66,7 @@ impl<'a> Run<'a> {
     }
 
     pub(super) fn is_complete(&self, head: &Head) -> bool {
-        !self.undoing && head.digests.contains(&self.app.pipeline.digest)
+        !self.must_lead && head.digests.contains(&self.app.pipeline.digest)
     }
 
     // ---- for a change ----
@@ -72,7 +76,7 @@ impl<'a> Run<'a> {
         self.app.targets[&change.target_system].as_ref()
     }
 
-    pub(super) fn limits<'l>(&'l self, change: &PipelineChange, lease: &'l HeldLease) -> Limits<'l> {
+    pub(super) fn limits<'l>(&'l self, change: &PipelineChange, lease: Option<&'l HeldLease>) -> Limits<'l> {
         let settings = &self.app.settings;
         Limits {
             timeout: change.timeout,
@@ -156,7 +160,7 @@ impl<'a> Run<'a> {
         let history = &self.app.settings.history;
         let mut stages = self.stages.clone();
         let reached = stages.len();
-        if status == RunStatus::Failed && !self.undoing {
+        if status == RunStatus::Failed && !self.must_lead && !self.only.narrows() {
             stages.extend(self.app.pipeline.stages.iter().skip(reached).map(|stage| {
                 let mut report = StageReport::new(stage);
                 report.changes.not_reached = report.changes.total;

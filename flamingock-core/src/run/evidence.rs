@@ -4,19 +4,18 @@ use super::context::Run;
 use super::lease::HeldLease;
 use super::method::{Called, call};
 use super::within::{retrying, within};
-use crate::audit::AuditEntry;
 use crate::change::{Method, TargetState};
 use crate::error::Stop;
 use crate::lock::FencingToken;
 use crate::pipeline::PipelineChange;
 use crate::plan::{Attempt, Latest, Observation, Verified, question};
-use crate::target::{MarkerState, Mode};
+use crate::target::{Marker, MarkerState, Mode};
 
 impl Run<'_> {
     /// Asks markers and `#[verify]` about the changes whose outcome is uncertain, and only about those.
     pub(super) async fn gather(
         &self,
-        lease: &HeldLease,
+        lease: Option<&HeldLease>,
         token: FencingToken,
         latest: &Latest,
     ) -> Result<HashMap<String, Observation>, Stop> {
@@ -25,16 +24,9 @@ impl Run<'_> {
             let entry = latest.get(&change.id);
             let asked = question(change, entry);
             let (Some(entry), true) = (entry, asked.marker || asked.verify) else { continue };
-            let target = self.target(change);
             let mut seen = Observation::default();
-            if let (true, Some(markers)) = (asked.marker, target.markers()) {
-                let history = &self.app.settings.history;
-                let limit = self.app.settings.operation_timeout;
-                let look = || markers.marker(history, &change.id);
-                let marker = retrying(limit, "read marker", look).await;
-                seen.marker = marker.map_err(|error| {
-                    Stop::target(target, error).with(format_args!("Change `{}` stays as it is", change.id))
-                })?;
+            if asked.marker {
+                seen.marker = self.marker_of(change).await?;
             }
             let settled = matches!(
                 seen.marker.as_ref().map(|marker| marker.state),
@@ -42,18 +34,33 @@ impl Run<'_> {
             );
             let open = change.mode == Mode::Plain || seen.marker.is_some() && !settled;
             if let (true, Some(verify)) = (asked.verify && open, &change.verify) {
-                seen.verified = Some(self.verify(lease, change, entry, verify, token).await?);
+                let (number, epoch) = (entry.attempt, entry.refers_to.unwrap_or(0));
+                let attempt = Attempt { number, epoch, ..Attempt::default() };
+                seen.verified = Some(self.verify(lease, change, &attempt, verify, token).await?);
             }
             observations.insert(change.id.clone(), seen);
         }
         Ok(observations)
     }
 
-    async fn verify(
+    /// The target's marker of a change, where it keeps any.
+    pub(super) async fn marker_of(&self, change: &PipelineChange) -> Result<Option<Marker>, Stop> {
+        let target = self.target(change);
+        let Some(markers) = target.markers().filter(|_| change.mode == Mode::Transactional) else {
+            return Ok(None);
+        };
+        let (history, limit) = (&self.app.settings.history, self.app.settings.operation_timeout);
+        let marker = retrying(limit, "read marker", || markers.marker(history, &change.id)).await;
+        marker.map_err(|error| {
+            Stop::target(target, error).with(format_args!("Change `{}` stays as it is", change.id))
+        })
+    }
+
+    pub(super) async fn verify(
         &self,
-        lease: &HeldLease,
+        lease: Option<&HeldLease>,
         change: &PipelineChange,
-        entry: &AuditEntry,
+        attempt: &Attempt,
         verify: &Method<TargetState>,
         token: FencingToken,
     ) -> Result<Verified, Stop> {
@@ -66,11 +73,9 @@ impl Run<'_> {
                 Err(error) => return Ok(Verified::Failed(error.to_string())),
             },
         };
-        let attempt =
-            Attempt { number: entry.attempt, epoch: entry.refers_to.unwrap_or(0), ..Attempt::default() };
-        let surroundings = self.surroundings(change, &attempt, token);
+        let surroundings = self.surroundings(change, attempt, token);
         let called = call(verify, &mut session, &surroundings, self.limits(change, lease)).await;
-        let verified = match called {
+        let verified: Result<_, Stop> = match called {
             Called::Returned(Ok(state)) => Ok(Verified::State(state)),
             Called::Returned(Err(failure)) => Ok(Verified::Failed(failure.detail.message)),
             Called::Dropped(early) | Called::StillRunning(early) => {
@@ -78,7 +83,10 @@ impl Run<'_> {
                     // A look has no effect that would have to be waited for.
                     let _ = within(limit, "abort session", session.abort()).await;
                 }
-                lease.check().await.map(|()| Verified::Failed(early.detail().message))
+                if let Some(lease) = lease {
+                    lease.check().await?;
+                }
+                Ok(Verified::Failed(early.detail().message))
             }
         };
         if let Some(session) = session {

@@ -8,6 +8,7 @@ use crate::audit::{
     Office, Operation, TxStrategy, Verdict,
 };
 use crate::builder::Settings;
+use crate::change::ChangeKind;
 use crate::lock::FencingToken;
 use crate::pipeline::PipelineChange;
 use crate::target::{Mode, TargetSystem};
@@ -37,6 +38,23 @@ pub(super) struct Line {
     pub(super) evidence: Evidence,
     pub(super) duration: Option<Duration>,
     pub(super) error: Option<ErrorDetail>,
+}
+
+/// What an operator records besides an entry about a change, or about none.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Remark<'r> {
+    pub(super) operation: Operation,
+    pub(super) state: Option<AuditState>,
+    pub(super) evidence: Evidence,
+    pub(super) operator: &'r str,
+    pub(super) reason: &'r str,
+}
+
+impl<'r> Remark<'r> {
+    /// About no change.
+    pub(super) fn plain(operation: Operation, operator: &'r str, reason: &'r str) -> Self {
+        Self { operation, state: None, evidence: Evidence::None, operator, reason }
+    }
 }
 
 impl<'a> Journal<'a> {
@@ -84,7 +102,6 @@ impl<'a> Journal<'a> {
         line: Line,
     ) -> AuditEntry {
         let Settings { hostname, application_version, profiles, trace_id, metadata, .. } = self.settings;
-        let now = Timestamp::now();
         AuditEntry {
             format: FORMAT,
             sequence: 0,
@@ -113,8 +130,7 @@ impl<'a> Journal<'a> {
             kind: change.kind,
             source: change.source.to_string(),
             checksum: change.checksum.clone(),
-            // Stores keep microseconds; what is hashed must be what comes back.
-            recorded_at: Timestamp::from_microsecond(now.as_microsecond()).unwrap_or(now),
+            recorded_at: now(),
             duration: line.duration.map(|time| u64::try_from(time.as_micros()).unwrap_or(u64::MAX)),
             hostname: hostname.clone(),
             application: application_version.clone(),
@@ -128,6 +144,80 @@ impl<'a> Journal<'a> {
             token: self.office.token,
             hash: ChainHash::GENESIS,
         }
+    }
+
+    /// An operator's entry, not numbered yet: it answers `about`, or is about no change.
+    pub(super) fn remark(
+        &self,
+        about: Option<&AuditEntry>,
+        remark: Remark<'_>,
+        description: Option<&str>,
+    ) -> AuditEntry {
+        let Settings { hostname, application_version, trace_id, metadata, .. } = self.settings;
+        let text = |text: &str| (!text.is_empty()).then(|| text.replace('\0', ""));
+        let of = |pick: fn(&AuditEntry) -> &String| about.map(pick).cloned().unwrap_or_default();
+        AuditEntry {
+            format: FORMAT,
+            sequence: 0,
+            service: self.office.history.service.clone(),
+            tenant: self.office.history.tenant.clone(),
+            execution: self.office.execution.id.clone(),
+            operation: remark.operation,
+            state: remark.state,
+            refers_to: about.map(|entry| entry.sequence),
+            stage: of(|entry| &entry.stage),
+            change: of(|entry| &entry.change),
+            order: of(|entry| &entry.order),
+            author: about.and_then(|entry| entry.author.clone()),
+            description: description.map(str::to_owned).or_else(|| about?.description.clone()),
+            step: None,
+            attempt: about.map_or(0, |entry| entry.attempt),
+            target_system: of(|entry| &entry.target_system),
+            target_kind: of(|entry| &entry.target_kind),
+            target_address: of(|entry| &entry.target_address),
+            tx_strategy: about.map_or(TxStrategy::NonTx, |entry| entry.tx_strategy),
+            evidence: remark.evidence,
+            recovery: about.map(|entry| entry.recovery).unwrap_or_default(),
+            kind: about.map_or(ChangeKind::Code, |entry| entry.kind),
+            source: of(|entry| &entry.source),
+            checksum: of(|entry| &entry.checksum),
+            recorded_at: now(),
+            duration: None,
+            hostname: hostname.clone(),
+            application: application_version.clone(),
+            library: env!("CARGO_PKG_VERSION").to_owned(),
+            profiles: Vec::new(),
+            trace: trace_id.clone(),
+            operator: text(remark.operator),
+            reason: text(remark.reason),
+            error: None,
+            metadata: metadata.clone(),
+            token: self.office.token,
+            hash: ChainHash::GENESIS,
+        }
+    }
+
+    /// Makes one entry durable; returns it as it was written.
+    pub(super) async fn write_alone(
+        &mut self,
+        entry: AuditEntry,
+        digests: Vec<String>,
+    ) -> Result<AuditEntry, BackendError> {
+        let mut entries = [entry];
+        self.append_all(&mut entries, digests, None).await?;
+        let [entry] = entries;
+        Ok(entry)
+    }
+
+    /// Makes entries durable, together; returns them as they were written.
+    pub(super) async fn write_all(
+        &mut self,
+        mut entries: Vec<AuditEntry>,
+    ) -> Result<Vec<AuditEntry>, BackendError> {
+        if !entries.is_empty() {
+            self.append_all(&mut entries, Vec::new(), None).await?;
+        }
+        Ok(entries)
     }
 
     /// Keeps an entry for the next append.
@@ -242,6 +332,12 @@ impl<'a> Journal<'a> {
         }
         (sequence, hash)
     }
+}
+
+/// Stores keep microseconds; what is hashed must be what comes back.
+fn now() -> Timestamp {
+    let now = Timestamp::now();
+    Timestamp::from_microsecond(now.as_microsecond()).unwrap_or(now)
 }
 
 /// Leaves out what users write freely.

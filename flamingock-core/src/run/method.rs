@@ -37,7 +37,8 @@ pub(super) struct Limits<'a> {
     pub(super) cancel_grace: Duration,
     /// How long to wait for what cannot be stopped.
     pub(super) grace: Duration,
-    pub(super) lease: &'a HeldLease,
+    /// [`None`] for a look that needs no lock.
+    pub(super) lease: Option<&'a HeldLease>,
 }
 
 /// Why a method was ended early.
@@ -152,9 +153,15 @@ impl Limits<'_> {
             self.cancel.cancelled().await;
             tokio::time::sleep(self.cancel_grace).await;
         };
+        let lost = async {
+            match self.lease {
+                Some(lease) => lease.lost().await,
+                None => std::future::pending().await,
+            }
+        };
         tokio::select! {
             biased;
-            () = self.lease.lost() => Early::LeaseLost,
+            () = lost => Early::LeaseLost,
             () = cancelled => Early::Cancelled,
             limit = timed_out => Early::TimedOut(limit),
         }

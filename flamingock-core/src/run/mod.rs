@@ -1,7 +1,8 @@
 //! The runner: the only place where effects happen.
 //!
 //! ```text
-//! runner       a run from its first read to its last append; undo: the same for undoing
+//! runner       a run from its first read to its last append; undo, baseline: the same for those;
+//!  │           narrow: a part of it; rule: what an operator records; look: what is only read
 //!  ├ acquire     waiting for the lock, and leaving as soon as there is nothing left to do
 //!  │  └ lease       holding it, with a heartbeat on its own thread
 //!  ├ office      taking office, raising the fences, comparing targets and audit
@@ -14,12 +15,16 @@
 //! ```
 
 mod acquire;
+mod baseline;
 mod context;
 mod evidence;
 mod journal;
 mod lease;
+mod look;
 mod method;
+mod narrow;
 mod office;
+mod rule;
 mod runner;
 mod stage;
 mod step;

@@ -132,7 +132,7 @@ impl<'a> Run<'a> {
     }
 
     /// The target systems that the pipeline uses.
-    fn targets(&self) -> impl Iterator<Item = &'a dyn TargetSystem> {
+    pub(super) fn targets(&self) -> impl Iterator<Item = &'a dyn TargetSystem> {
         let app = self.app;
         let used: BTreeSet<&str> =
             app.pipeline.changes().map(|(_, change)| change.target_system.as_str()).collect();

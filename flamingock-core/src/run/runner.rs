@@ -11,6 +11,7 @@ use crate::audit::{Head, Verdict, VerdictStatus};
 use crate::builder::{Flamingock, RunMode};
 use crate::error::{RunError, RunErrorKind, Stop};
 use crate::event::Event;
+use crate::operate::Remote;
 use crate::plan::{Issue, Latest, Plan, plan};
 use crate::report::{AuditHead, Report, RunStatus, StageState};
 
@@ -19,10 +20,16 @@ impl Flamingock {
     ///
     /// When there is nothing to do it costs one read. When it returns, the lock is free.
     ///
+    /// When the `flamingock` command has started this process (`--app`), it does what the command asks
+    /// for instead, answers, and ends the process.
+    ///
     /// # Errors
     /// When not everything is applied: a change failed or needs an operator, a store or a target
     /// failed, the lease was lost, ... The error carries the report of what was done before.
     pub async fn run(&self) -> Result<Report, RunError> {
+        if let Some(remote) = Remote::from_env() {
+            remote.serve(self).await;
+        }
         let mode = self.settings.mode;
         self.observed(async |run| {
             if !run.app.settings.enabled {
@@ -75,7 +82,7 @@ impl Flamingock {
 }
 
 impl Run<'_> {
-    async fn apply(&mut self) -> Result<RunStatus, Stop> {
+    pub(super) async fn apply(&mut self) -> Result<RunStatus, Stop> {
         // With nothing to do, this read is the whole run.
         if let Some(head) = self.read_head().await?
             && self.is_complete(&head)
@@ -111,18 +118,18 @@ impl Run<'_> {
         if self.is_complete(&office.head) {
             return Ok(self.up_to_date(&office.head.clone()));
         }
+        self.as_planned(&office.head)?;
         let mut journal = Journal::new(self.app.store.as_ref(), &self.app.settings, office);
         let latest = self.read_latest().await?;
         self.survey(&latest, journal.taken_head()).await?;
-        let observations = self.gather(lease, journal.token(), &latest).await?;
+        let observations = self.gather(Some(lease), journal.token(), &latest).await?;
         let plan = plan(&self.app.pipeline, &latest, &observations, &self.app.settings.policies);
         self.drifted(&plan)?;
 
-        let app = self.app;
         let mut stopped = Ok(());
-        for stage in app.pipeline.stages.iter().zip(&plan.stages) {
-            let span = tracing::info_span!("flamingock.stage", stage = stage.0.name);
-            stopped = self.stage(&mut journal, lease, stage, &latest).instrument(span).await;
+        for (stage, plan) in &self.narrowed(&plan) {
+            let span = tracing::info_span!("flamingock.stage", stage = stage.name);
+            stopped = self.stage(&mut journal, lease, (stage, plan), &latest).instrument(span).await;
             if stopped.is_err() {
                 break;
             }
@@ -143,6 +150,12 @@ impl Run<'_> {
     ) -> Result<RunStatus, Stop> {
         let digest = &self.app.pipeline.digest;
         let (digests, verdict) = match &ended {
+            // What was left out may be pending.
+            Ok(_) if self.only.narrows() => {
+                let moved =
+                    !journal.unrecorded().is_empty() || journal.sequence() != journal.taken_head().sequence;
+                (if moved { Vec::new() } else { journal.taken_head().digests.clone() }, None)
+            }
             Ok(_) => {
                 let mut digests = vec![digest.clone()];
                 if journal.unrecorded().is_empty() && journal.sequence() == journal.taken_head().sequence {

@@ -376,7 +376,7 @@ impl Step<'_, '_> {
     }
 
     fn limits(&self) -> Limits<'_> {
-        self.run.limits(self.change, self.lease)
+        self.run.limits(self.change, Some(self.lease))
     }
 
     fn surroundings(&self) -> Surroundings {

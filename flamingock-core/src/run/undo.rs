@@ -6,16 +6,17 @@ use super::journal::Journal;
 use super::lease::HeldLease;
 use super::stage::change_report;
 use super::step::{Direction, Step};
-use crate::audit::AuditState;
+use crate::audit::AuditEntry;
 use crate::builder::Flamingock;
 use crate::change::Method;
 use crate::error::{RunError, RunErrorKind, Stop};
 use crate::pipeline::{PipelineChange, PipelineStage};
-use crate::plan::{Attempt, Latest};
+use crate::plan::{Attempt, Latest, is_applied, is_uncertain};
 use crate::report::{ChangeOutcome, Report, RunStatus, StageReport, StageState};
+use crate::target::Mode;
 
 /// An applied change with what undoes it.
-struct Undoable<'a> {
+pub(super) struct Undoable<'a> {
     stage: &'a PipelineStage,
     change: &'a PipelineChange,
     rollback: &'a Method,
@@ -25,7 +26,7 @@ struct Undoable<'a> {
 
 impl Flamingock {
     /// Undoes applied changes through their `#[rollback]`, the one applied last first, and stops at
-    /// the first that fails. In the target's transaction, where it has one.
+    /// the first that fails. Also runs the compensation of a change without a transaction that is an issue. In the target's transaction, where it has one.
     ///
     /// The next run applies them again, unless the code no longer has them.
     ///
@@ -34,7 +35,7 @@ impl Flamingock {
     /// `#[rollback]`; and as [`run`](Self::run).
     pub async fn undo(&self, ids: &[&str]) -> Result<Report, RunError> {
         self.observed(async |run| {
-            run.undoing = true;
+            run.must_lead = true;
             match run.prepare().await? {
                 // A run that undoes does not leave early.
                 Entry::UpToDate(_) => Ok(RunStatus::NoChanges),
@@ -114,7 +115,7 @@ impl Run<'_> {
     }
 
     /// The changes to undo, the one applied last first; or everything that stands against it.
-    fn undoable<'p>(&self, ids: &[&str], latest: &Latest) -> Result<Vec<Undoable<'p>>, Stop>
+    pub(super) fn undoable<'p>(&self, ids: &[&str], latest: &Latest) -> Result<Vec<Undoable<'p>>, Stop>
     where
         Self: 'p,
     {
@@ -127,9 +128,7 @@ impl Run<'_> {
                 refused.push(format!("`{id}` is no change of this application"));
                 continue;
             };
-            let entry = latest.get(*id).filter(|entry| {
-                matches!(entry.state, Some(AuditState::Applied | AuditState::ManualMarkedAsApplied))
-            });
+            let entry = latest.get(*id).filter(|entry| is_applied(entry) || has_a_part(change, entry));
             match (entry, &change.rollback) {
                 (Some(entry), Some(rollback)) => {
                     let epoch = entry.refers_to.unwrap_or(0);
@@ -147,4 +146,10 @@ impl Run<'_> {
         chosen.sort_by_key(|undoable| std::cmp::Reverse(undoable.applied_at));
         Ok(chosen)
     }
+}
+
+/// Whether the target may have a part of it that the change's compensation removes. Where there is a
+/// transaction, its marker settles that instead.
+fn has_a_part(change: &PipelineChange, entry: &AuditEntry) -> bool {
+    change.mode == Mode::Plain && is_uncertain(entry)
 }

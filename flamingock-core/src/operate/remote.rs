@@ -1,0 +1,203 @@
+use std::fs::{File, OpenOptions};
+use std::io::{self, Write as _};
+use std::path::PathBuf;
+use std::sync::{Mutex, PoisonError};
+
+use serde::{Deserialize, Serialize};
+
+use super::{Answer, Failure, Request};
+use crate::event::Event;
+use crate::lock::Holder;
+use crate::report::ChangeReport;
+use crate::{Flamingock, RunErrorKind};
+
+/// The environment variable with the [`Request`], as JSON.
+pub const REQUEST: &str = "FLAMINGOCK_CLI_REQUEST";
+
+/// The environment variable with the path of the file that takes the [`Line`]s of the answer.
+pub const RESULT: &str = "FLAMINGOCK_CLI_RESULT";
+
+/// Version of what is said between the command line and an application.
+pub const PROTOCOL: u32 = 1;
+
+/// A line of the result file, as JSON.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Line {
+    /// The application has understood: version of the protocol.
+    Hello(u32),
+    /// Something happened.
+    Notice(Notice),
+    /// The last line.
+    Answer(Answer),
+}
+
+/// An [`Event`] that can be sent.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "event", rename_all = "snake_case")]
+pub enum Notice {
+    /// See [`Event::Waiting`].
+    Waiting {
+        /// Who has the lock.
+        holder: Holder,
+    },
+    /// See [`Event::StageStarted`].
+    StageStarted {
+        /// Its name.
+        stage: String,
+        /// How many of its changes are pending.
+        pending: usize,
+    },
+    /// See [`Event::ChangeStarted`].
+    ChangeStarted {
+        /// Id of the change.
+        change: String,
+        /// Its stage.
+        stage: String,
+        /// Its target system.
+        target_system: String,
+        /// 1 for the first attempt.
+        attempt: u32,
+    },
+    /// See [`Event::ChangeProgress`].
+    ChangeProgress {
+        /// Id of the change.
+        change: String,
+        /// How much is done.
+        done: u64,
+        /// Of how much.
+        total: u64,
+        /// In its own words.
+        message: String,
+    },
+    /// See [`Event::ChangeFinished`].
+    ChangeFinished {
+        /// How.
+        report: ChangeReport,
+    },
+}
+
+impl Notice {
+    /// Of an event that is worth sending.
+    pub fn of(event: &Event<'_>) -> Option<Self> {
+        Some(match *event {
+            Event::Waiting { holder } => Self::Waiting { holder: holder.clone() },
+            Event::StageStarted { stage, pending } => Self::StageStarted { stage: stage.to_owned(), pending },
+            Event::ChangeStarted { change, stage, target_system, attempt } => Self::ChangeStarted {
+                change: change.to_owned(),
+                stage: stage.to_owned(),
+                target_system: target_system.to_owned(),
+                attempt,
+            },
+            Event::ChangeProgress { change, done, total, message } => {
+                Self::ChangeProgress { change: change.to_owned(), done, total, message: message.to_owned() }
+            }
+            Event::ChangeFinished { report } => Self::ChangeFinished { report: report.clone() },
+            _ => return None,
+        })
+    }
+}
+
+/// The `flamingock` command that started this process, and waits for an answer.
+#[derive(Debug)]
+pub(crate) struct Remote {
+    request: String,
+    file: PathBuf,
+}
+
+impl Remote {
+    /// Whether this process was started for an answer.
+    pub(crate) fn from_env() -> Option<Self> {
+        let request = std::env::var(REQUEST).ok()?;
+        let file = std::env::var_os(RESULT)?.into();
+        Some(Self { request, file })
+    }
+
+    /// Does what was asked for, answers, and ends the process: the application is not to go on.
+    pub(crate) async fn serve(self, app: &Flamingock) -> ! {
+        let code = match self.answer(app).await {
+            Ok(code) => code,
+            Err(error) => {
+                let file = self.file.display();
+                tracing::error!(%error, %file, "the command line cannot be answered: its file cannot be written");
+                1
+            }
+        };
+        // The one place where the library ends the process: the command line asked for that.
+        std::process::exit(i32::from(code))
+    }
+
+    async fn answer(&self, app: &Flamingock) -> io::Result<u8> {
+        let out = std::sync::Arc::new(Out(Mutex::new(OpenOptions::new().append(true).open(&self.file)?)));
+        out.line(&Line::Hello(PROTOCOL))?;
+        let answer = match serde_json::from_str::<Request>(&self.request) {
+            Ok(request) => {
+                let events = std::sync::Arc::clone(&out);
+                let app = app.listened_to(move |event| {
+                    // Progress is worth less than the run: a full disk must not stop it.
+                    if let Some(notice) = Notice::of(event) {
+                        let _ = events.line(&Line::Notice(notice));
+                    }
+                });
+                app.cancelled_by_signals().answer(&request).await
+            }
+            Err(error) => Answer::Failed(Box::new(Failure {
+                kind: RunErrorKind::Refused,
+                message: format!(
+                    "the application does not understand what the command line asks for: {error}. \
+                     Use the `flamingock` of the same release as the application's library"
+                ),
+                causes: Vec::new(),
+                report: None,
+            })),
+        };
+        let code = answer.exit_code();
+        out.line(&Line::Answer(answer))?;
+        Ok(code)
+    }
+}
+
+/// The result file. A line is one write, so that a reader never sees half of one after another.
+struct Out(Mutex<File>);
+
+impl Out {
+    fn line(&self, line: &Line) -> io::Result<()> {
+        let mut text = serde_json::to_vec(line)?;
+        text.push(b'\n');
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).write_all(&text)
+    }
+}
+
+impl Flamingock {
+    /// The same, stopping at a safe point on SIGINT and SIGTERM.
+    fn cancelled_by_signals(mut self) -> Self {
+        let token = self.settings.cancel.child_token();
+        self.settings.cancel = token.clone();
+        tokio::spawn(async move {
+            signalled().await;
+            token.cancel();
+        });
+        self
+    }
+}
+
+#[cfg(unix)]
+async fn signalled() {
+    use tokio::signal::unix::{SignalKind, signal};
+    let (Ok(mut interrupt), Ok(mut terminate)) =
+        (signal(SignalKind::interrupt()), signal(SignalKind::terminate()))
+    else {
+        return std::future::pending().await;
+    };
+    tokio::select! {
+        _ = interrupt.recv() => {}
+        _ = terminate.recv() => {}
+    }
+}
+
+#[cfg(not(unix))]
+async fn signalled() {
+    if tokio::signal::ctrl_c().await.is_err() {
+        std::future::pending().await
+    }
+}

@@ -1,0 +1,98 @@
+use serde::{Deserialize, Serialize};
+
+use crate::audit::{AuditEntry, AuditState};
+use crate::words::words;
+
+words! {
+    /// What an operator rules about a change.
+    Resolution {
+        /// The target has the change. It is not run.
+        Applied = "APPLIED",
+        /// The target has it not. The next start applies it.
+        RolledBack = "ROLLED_BACK",
+    }
+}
+
+impl Resolution {
+    /// The state that it gives the change.
+    pub fn state(self) -> AuditState {
+        match self {
+            Self::Applied => AuditState::ManualMarkedAsApplied,
+            Self::RolledBack => AuditState::ManualMarkedAsRolledBack,
+        }
+    }
+}
+
+/// An operator's ruling, for [`Operator::rule`](super::Operator::rule).
+///
+/// ```
+/// # use flamingock_core::operate::{Resolution, Ruling};
+/// let ruling = Ruling::new("add-index", Resolution::Applied, "the index is there").by("jane");
+/// # assert_eq!(ruling.operator, "jane");
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Ruling {
+    /// Id of the change.
+    pub change: String,
+    /// What is ruled.
+    pub resolution: Resolution,
+    /// Why. Required.
+    pub reason: String,
+    /// Who rules.
+    pub operator: String,
+    /// Corrects a change that is settled.
+    pub correct: bool,
+    /// Rules although the next start may settle it by itself. Ruled rolled back a second time, it
+    /// outranks the target's own marker.
+    pub force: bool,
+}
+
+impl Ruling {
+    /// A ruling about a change.
+    pub fn new(change: impl Into<String>, resolution: Resolution, reason: impl Into<String>) -> Self {
+        let (change, reason) = (change.into(), reason.into());
+        Self { change, resolution, reason, operator: String::new(), correct: false, force: false }
+    }
+
+    /// Says who rules.
+    #[must_use]
+    pub fn by(mut self, operator: impl Into<String>) -> Self {
+        self.operator = operator.into();
+        self
+    }
+
+    /// Whether a settled change may be corrected.
+    #[must_use]
+    pub fn correct(mut self, correct: bool) -> Self {
+        self.correct = correct;
+        self
+    }
+
+    /// Whether to rule although the next start may settle it, or against the marker.
+    #[must_use]
+    pub fn force(mut self, force: bool) -> Self {
+        self.force = force;
+        self
+    }
+}
+
+/// What came of a ruling.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Ruled {
+    /// The entry that it answers.
+    pub before: AuditEntry,
+    /// The entry that was written.
+    pub entry: AuditEntry,
+}
+
+/// Adopts an existing system: marks changes as applied without running them.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Baseline {
+    /// The last change that the system has; those before it are marked, too.
+    pub to: String,
+    /// Why.
+    pub reason: Option<String>,
+    /// Who says so.
+    pub operator: Option<String>,
+}

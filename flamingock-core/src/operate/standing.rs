@@ -1,0 +1,46 @@
+use crate::audit::{AuditEntry, AuditState, Operation, TxStrategy};
+use crate::change::RecoveryStrategy;
+use crate::lock::Holder;
+use crate::words::words;
+
+words! {
+    /// Where a change stands, as far as the audit and the lock alone can tell.
+    Standing {
+        /// The target has it.
+        Applied = "APPLIED",
+        /// The target has it not; the next start applies it.
+        RolledBack = "ROLLED_BACK",
+        /// A live run is at it.
+        Running = "RUNNING",
+        /// It failed, and the next start tries it again.
+        Failing = "FAILING",
+        /// Nobody recorded how it ended; the next start may settle it by marker or `#[verify]`.
+        Uncertain = "UNCERTAIN",
+        /// It needs an operator.
+        Issue = "ISSUE",
+    }
+}
+
+/// Where a change stands whose newest entry is this, while `holder` has the lock.
+///
+/// Only the application has markers and `#[verify]`: they can still settle an issue, too.
+pub fn standing(entry: &AuditEntry, holder: Option<&Holder>) -> Standing {
+    let state = match entry.state {
+        None | Some(AuditState::Applied | AuditState::ManualMarkedAsApplied) => return Standing::Applied,
+        Some(AuditState::ManualMarkedAsRolledBack) => return Standing::RolledBack,
+        Some(AuditState::RolledBack) if entry.operation == Operation::Undo => return Standing::RolledBack,
+        Some(AuditState::RolledBack) => return Standing::Failing,
+        Some(state) => state,
+    };
+    if holder.is_some_and(|holder| holder.execution == entry.execution) {
+        return Standing::Running;
+    }
+    let transactional = entry.tx_strategy == TxStrategy::TxWithMarker;
+    match (state, transactional) {
+        // Its transaction's end was not recorded: the marker knows it.
+        (AuditState::Started, true) => Standing::Uncertain,
+        _ if entry.operation == Operation::Undo => Standing::Issue,
+        _ if entry.recovery == RecoveryStrategy::AlwaysRetry => Standing::Failing,
+        _ => Standing::Issue,
+    }
+}

@@ -1,0 +1,96 @@
+use super::acquire::Entry;
+use super::context::Run;
+use super::journal::{Journal, Line};
+use super::lease::HeldLease;
+use crate::audit::{AuditEntry, AuditState, Evidence, Operation};
+use crate::builder::Flamingock;
+use crate::change::TargetState;
+use crate::error::{RunError, RunErrorKind, Stop};
+use crate::operate::Baseline;
+use crate::plan::{Attempt, Verified, is_applied};
+
+impl Flamingock {
+    /// Adopts an existing system: records the changes up to one as applied without running them.
+    /// Asks `#[verify]` where a change has one. Returns the entries that were written.
+    ///
+    /// # Errors
+    /// `Refused`, and nothing is recorded, when a change among them is neither new nor applied, or its
+    /// `#[verify]` does not say that it is applied; and as [`run`](Self::run).
+    pub async fn baseline(&self, baseline: &Baseline) -> Result<Vec<AuditEntry>, RunError> {
+        self.operated(async |run| match run.prepare().await? {
+            // Not told to whoever must lead.
+            Entry::UpToDate(_) => Ok(Vec::new()),
+            Entry::Leading(lease) => {
+                let ended = run.baseline(&lease, baseline).await;
+                lease.release().await;
+                ended
+            }
+        })
+        .await
+    }
+}
+
+impl Run<'_> {
+    async fn baseline(&mut self, lease: &HeldLease, baseline: &Baseline) -> Result<Vec<AuditEntry>, Stop> {
+        let app = self.app;
+        let Some(last) = app.pipeline.changes().position(|(_, change)| change.id == baseline.to) else {
+            let id = baseline.to.escape_debug();
+            return Err(Stop::new(RunErrorKind::Refused, format!("`{id}` is no change of this application")));
+        };
+        let office = self.take_office(lease).await?;
+        let token = office.token;
+        let mut journal = Journal::new(app.store.as_ref(), &app.settings, office);
+        let latest = self.read_latest().await?;
+        let mut refused = Vec::new();
+        let mut entries = Vec::new();
+        for (stage, change) in app.pipeline.changes().take(last + 1) {
+            match latest.get(&change.id) {
+                Some(entry) if is_applied(entry) => continue,
+                Some(entry) => {
+                    let state = entry.state.map_or("", AuditState::as_str);
+                    refused
+                        .push(format!("`{}` is {state}: rule on it with `flamingock audit fix`", change.id));
+                    continue;
+                }
+                None => {}
+            }
+            let verified = match &change.verify {
+                None => None,
+                Some(verify) => {
+                    let attempt = Attempt { number: 1, ..Attempt::default() };
+                    Some(self.verify(Some(lease), change, &attempt, verify, token).await?)
+                }
+            };
+            let evidence = match verified {
+                None => Evidence::None,
+                Some(Verified::State(TargetState::Applied)) => Evidence::Verify,
+                Some(Verified::State(state)) => {
+                    refused.push(format!("the #[verify] of `{}` says {state:?}", change.id));
+                    continue;
+                }
+                Some(Verified::Failed(error)) => {
+                    refused.push(format!("the #[verify] of `{}` failed: {error}", change.id));
+                    continue;
+                }
+            };
+            let line = Line {
+                operation: Operation::Baseline,
+                state: AuditState::Applied,
+                attempt: 1,
+                refers_to: None,
+                evidence,
+                duration: None,
+                error: None,
+            };
+            let mut entry = journal.entry(&stage.name, change, self.target(change), line);
+            entry.operator.clone_from(&baseline.operator);
+            entry.reason.clone_from(&baseline.reason);
+            entries.push(entry);
+        }
+        if !refused.is_empty() {
+            let message = format!("nothing was recorded: {}", refused.join("; "));
+            return Err(Stop::new(RunErrorKind::Refused, message));
+        }
+        journal.write_all(entries).await.map_err(|error| self.append_stop(&journal, error))
+    }
+}

@@ -1,0 +1,78 @@
+use super::context::Run;
+use crate::audit::Head;
+use crate::builder::Flamingock;
+use crate::error::{RunError, RunErrorKind, Stop};
+use crate::operate::Only;
+use crate::pipeline::{Pipeline, PipelineStage};
+use crate::plan::{Plan, StagePlan};
+use crate::report::Report;
+
+impl Flamingock {
+    /// Applies a part of what is pending, or exactly what was planned; [`run`](Self::run) when nothing
+    /// is narrowed. The mode of the builder does not count.
+    ///
+    /// # Errors
+    /// `Refused` when a stage or change is not known, or when audit or pipeline are no longer those of
+    /// the plan; and as [`run`](Self::run).
+    pub async fn apply_only(&self, only: &Only) -> Result<Report, RunError> {
+        self.observed(async |run| {
+            known(&self.pipeline, only)?;
+            run.only = only.clone();
+            run.apply().await
+        })
+        .await
+    }
+}
+
+fn known(pipeline: &Pipeline, only: &Only) -> Result<(), Stop> {
+    let refuse = |message: String| Err(Stop::new(RunErrorKind::Refused, message));
+    let quoted = |names: Vec<&str>| format!("`{}`", names.join("`, `"));
+    for name in &only.stages {
+        if !pipeline.stages.iter().any(|stage| stage.name == *name) {
+            let known = quoted(pipeline.stages.iter().map(|stage| stage.name.as_str()).collect());
+            return refuse(format!("there is no stage `{}`: there is {known}", name.escape_debug()));
+        }
+    }
+    match &only.until {
+        Some(id) if !pipeline.changes().any(|(_, change)| change.id == *id) => {
+            refuse(format!("`{}` is no change of this application", id.escape_debug()))
+        }
+        _ => Ok(()),
+    }
+}
+
+impl Run<'_> {
+    /// Refuses to run another plan than the one that was looked at.
+    pub(super) fn as_planned(&self, head: &Head) -> Result<(), Stop> {
+        let Some(planned) = &self.only.plan else { return Ok(()) };
+        let digest = &self.app.pipeline.digest;
+        let what = match (head.sequence == planned.sequence, *digest == planned.digest) {
+            (true, true) => return Ok(()),
+            (false, _) => format!("the audit is at entry {}, not {}", head.sequence, planned.sequence),
+            (true, false) => "the application's changes are not those of the plan".to_owned(),
+        };
+        let message = format!("the plan no longer holds: {what}. Nothing was applied; make a new plan");
+        Err(Stop::new(RunErrorKind::Refused, message))
+    }
+
+    /// What is to be run of the pipeline. Issues block their stage also where they are left out.
+    pub(super) fn narrowed(&self, plan: &Plan) -> Vec<(PipelineStage, StagePlan)> {
+        let only = &self.only;
+        let mut reached = false;
+        let mut chosen = Vec::new();
+        for (stage, plan) in self.app.pipeline.stages.iter().zip(&plan.stages) {
+            if reached || !(only.stages.is_empty() || only.stages.contains(&stage.name)) {
+                continue;
+            }
+            let (mut stage, mut plan) = (stage.clone(), plan.clone());
+            let last = stage.changes.iter().position(|change| Some(&change.id) == only.until.as_ref());
+            if let Some(last) = last {
+                reached = true;
+                stage.changes.truncate(last + 1);
+                plan.steps.truncate(last + 1);
+            }
+            chosen.push((stage, plan));
+        }
+        chosen
+    }
+}

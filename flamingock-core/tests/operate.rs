@@ -1,0 +1,332 @@
+//! An operator's side, on the in-memory store and targets.
+
+mod support;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use flamingock_core::audit::{AuditState, AuditStore, Evidence, Operation};
+use flamingock_core::change::{Change, TargetState};
+use flamingock_core::lock::{Acquisition, LockRequest, LockStore};
+use flamingock_core::operate::{
+    Action, Answer, Baseline, Only, Operator, Outcome, Request, Resolution, Ruling, SavedPlan, Standing,
+    UndoSelection,
+};
+use flamingock_core::report::RunStatus;
+use flamingock_core::{History, RunErrorKind};
+use support::{House, change, count, on_db, on_flags, plain, put, verify_flags};
+
+fn orders() -> History {
+    History::new("orders")
+}
+
+fn operator(house: &House) -> Operator {
+    Operator::new(Arc::new(house.store.clone()), Arc::new(house.store.clone()), orders()).lock_wait(Duration::from_millis(300))
+}
+
+fn broken(id: &str, order: &str) -> Change {
+    plain(id, order, |_| Err("no such flag".into()))
+}
+
+fn ruling(id: &str, resolution: Resolution) -> Ruling {
+    Ruling::new(id, resolution, "looked at it").by("jane")
+}
+
+#[tokio::test]
+async fn a_ruling_applied_settles_an_issue_and_says_who_and_why() {
+    let house = House::new();
+    house.app([broken("flag", "1"), put("row", "2")]).run().await.expect_err("fails");
+    let operator = operator(&house);
+    let status = operator.status().await.expect("is readable");
+    assert_eq!(status.change("flag").map(|(_, standing)| *standing), Some(Standing::Issue));
+
+    let ruled = operator.rule(&ruling("flag", Resolution::Applied)).await.expect("rules");
+    assert_eq!(ruled.entry.operation, Operation::Ruling);
+    assert_eq!(ruled.entry.refers_to, Some(ruled.before.sequence));
+    assert_eq!(
+        (ruled.entry.operator.as_deref(), ruled.entry.reason.as_deref()),
+        (Some("jane"), Some("looked at it"))
+    );
+    assert!(house.lock_is_free().await);
+
+    house.app([broken("flag", "1"), put("row", "2")]).run().await.expect("goes on after it");
+    assert!(operator.verify(None).await.expect("is readable").finding.is_none());
+}
+
+#[tokio::test]
+async fn a_ruling_rolled_back_lets_it_run_again() {
+    let house = House::new();
+    house.app([broken("flag", "1")]).run().await.expect_err("fails");
+    operator(&house).rule(&ruling("flag", Resolution::RolledBack)).await.expect("rules");
+    house.app([count("flag", "1")]).run().await.expect("applies");
+    assert_eq!(house.flags.get("flag").as_deref(), Some("1"));
+}
+
+#[tokio::test]
+async fn a_ruling_is_refused_where_it_makes_no_sense() {
+    let house = House::new();
+    house.app([put("row", "1")]).run().await.expect("applies");
+    let operator = operator(&house);
+    let refused = async |ruling: Ruling| {
+        let error = operator.rule(&ruling).await.expect_err("is refused");
+        assert_eq!(error.kind(), RunErrorKind::Refused);
+        error.to_string()
+    };
+    assert!(refused(ruling("rwo", Resolution::Applied)).await.contains("knows no change"));
+    assert!(refused(ruling("row", Resolution::RolledBack)).await.contains("--override"));
+    assert!(refused(Ruling::new("row", Resolution::Applied, " ")).await.contains("reason"));
+    assert!(refused(ruling("row", Resolution::Applied).correct(true)).await.contains("already"));
+    assert_eq!(house.log().await.len(), 2, "nothing was recorded");
+    operator.rule(&ruling("row", Resolution::RolledBack).correct(true)).await.expect("corrects");
+}
+
+#[tokio::test]
+async fn a_change_that_is_running_is_refused_with_its_holder_and_an_uncertain_one_needs_force() {
+    let house = House::new();
+    house.app([put("row", "1")]).run().await.expect("applies");
+    // A run that started the change and still lives.
+    let store = house.store.clone();
+    let request = LockRequest {
+        history: orders(),
+        owner: "pod-7".to_owned(),
+        execution: "run-7".to_owned(),
+        lease: Duration::from_secs(60),
+    };
+    let Acquisition::Acquired(lease) = store.try_acquire(&request).await.expect("asks") else {
+        unreachable!("the lock is free")
+    };
+    let execution = flamingock_core::audit::Execution { id: "run-7".to_owned(), owner: "pod-7".to_owned() };
+    let office = store.take_office(&orders(), lease.token, &execution).await.expect("takes office");
+    let mut entry = store.latest(&orders()).await.expect("reads").remove(0);
+    (entry.sequence, entry.state) = (office.head.sequence + 1, Some(AuditState::Started));
+    (entry.execution, entry.token) = (execution.id.clone(), office.token);
+    entry.hash = office.head.hash.next(&entry);
+    let head = flamingock_core::audit::HeadChange {
+        sequence: entry.sequence,
+        hash: entry.hash,
+        digests: Vec::new(),
+        verdict: None,
+    };
+    let append = flamingock_core::audit::Append {
+        expected: office.head.sequence,
+        entries: std::slice::from_ref(&entry),
+        head,
+    };
+    store.append(&office, &append).await.expect("appends");
+
+    let operator = operator(&house);
+    let status = operator.status().await.expect("is readable");
+    assert_eq!(status.count(Standing::Running), 1);
+    let error = operator.rule(&ruling("row", Resolution::Applied)).await.expect_err("it is running");
+    assert_eq!(error.kind(), RunErrorKind::LockTimeout);
+    assert!(error.to_string().contains("pod-7"), "{error}");
+
+    store.release(&lease).await.expect("releases");
+    let error = operator.rule(&ruling("row", Resolution::Applied)).await.expect_err("may settle itself");
+    assert!(error.to_string().contains("--force"), "{error}");
+    operator.rule(&ruling("row", Resolution::Applied).force(true)).await.expect("rules");
+}
+
+#[tokio::test]
+async fn a_ruling_against_the_marker_is_an_issue_until_it_is_forced() {
+    let house = House::new();
+    house.app([put("row", "1")]).run().await.expect("applies");
+    let operator = operator(&house);
+    operator.rule(&ruling("row", Resolution::RolledBack).correct(true)).await.expect("rules");
+    let error = house.app([put("row", "1")]).run().await.expect_err("the marker disagrees");
+    assert_eq!(error.kind(), RunErrorKind::Issue);
+    let plan = house.app([put("row", "1")]).plan().await.expect("plans");
+    assert!(plan.has_issues());
+    let ruled = operator.rule(&ruling("row", Resolution::RolledBack).force(true)).await.expect("rules");
+    assert_eq!(ruled.entry.evidence, Evidence::Overruled);
+    house.app([put("row", "1")]).run().await.expect("applies again");
+}
+
+#[tokio::test]
+async fn a_tag_keeps_a_complete_history_complete_and_its_name_is_taken() {
+    let house = House::new();
+    house.app([put("row", "1")]).run().await.expect("applies");
+    let operator = operator(&house);
+    operator.tag("v1", "jane").await.expect("tags");
+    assert_eq!(operator.tag("v1", "jane").await.expect_err("is taken").kind(), RunErrorKind::Refused);
+    house.store.reset_counts();
+    house.app([put("row", "1")]).run().await.expect("is up to date");
+    assert_eq!(house.store.counts().reads(), 1);
+}
+
+#[tokio::test]
+async fn breaking_the_lock_is_recorded_and_puts_its_holder_out_of_office() {
+    let house = House::new();
+    house.app([put("row", "1")]).run().await.expect("applies");
+    let operator = operator(&house);
+    assert!(operator.unlock("pod died", "jane").await.expect("looks").is_none(), "it is free");
+    let request = LockRequest {
+        history: orders(),
+        owner: "pod-7".to_owned(),
+        execution: "run-7".to_owned(),
+        lease: Duration::from_secs(60),
+    };
+    let Acquisition::Acquired(lease) = house.store.try_acquire(&request).await.expect("asks") else {
+        unreachable!("the lock is free")
+    };
+    assert_eq!(operator.unlock(" ", "jane").await.expect_err("no reason").kind(), RunErrorKind::Refused);
+    let (holder, entry) = operator.unlock("pod died", "jane").await.expect("breaks").expect("was held");
+    assert_eq!(holder.owner, "pod-7");
+    assert_eq!((entry.operation, entry.reason.as_deref()), (Operation::Unlock, Some("pod died")));
+    assert!(house.store.extend(&lease).await.expect_err("is lost").is_lease_lost());
+    assert!(house.lock_is_free().await);
+}
+
+#[tokio::test]
+async fn an_operator_creates_no_history_by_a_typing_error() {
+    let house = House::new();
+    house.app([put("row", "1")]).run().await.expect("applies");
+    let store = house.store.clone();
+    let stranger = Operator::new(Arc::new(store.clone()), Arc::new(store.clone()), History::new("odrers"));
+    assert!(stranger.status().await.expect("is readable").head.is_none());
+    assert_eq!(stranger.tag("v1", "jane").await.expect_err("unknown").kind(), RunErrorKind::Refused);
+    assert_eq!(store.histories().await.expect("lists"), [orders()]);
+}
+
+#[tokio::test]
+async fn a_plan_changes_nothing_and_a_run_accepts_no_other_one() {
+    let house = House::new();
+    let first = house.app([put("a", "1")]);
+    let plan = first.plan().await.expect("plans");
+    assert_eq!((plan.with(Action::Apply).count(), plan.made_from.sequence), (1, 0));
+    assert_eq!(house.store.histories().await.expect("lists"), [], "nothing was created");
+
+    let only = Only { plan: Some(plan.made_from.clone()), ..Only::default() };
+    let other = house.app([put("a", "1"), put("b", "2")]);
+    let error = other.apply_only(&only).await.expect_err("another pipeline");
+    assert_eq!(error.kind(), RunErrorKind::Refused);
+    first.apply_only(&only).await.expect("applies as planned");
+
+    let plan = other.plan().await.expect("plans").made_from;
+    operator(&house).tag("moved-on", "jane").await.expect("tags");
+    let error = other.apply_only(&Only { plan: Some(plan), ..Only::default() }).await.expect_err("moved on");
+    assert!(error.to_string().contains("make a new plan"), "{error}");
+}
+
+#[tokio::test]
+async fn a_narrowed_run_stops_where_it_was_told_and_never_says_that_all_is_applied() {
+    let house = House::new();
+    let changes = || [put("a", "1"), put("b", "2"), put("c", "3")];
+    let only = Only { until: Some("b".to_owned()), ..Only::default() };
+    let report = house.app(changes()).apply_only(&only).await.expect("applies");
+    assert_eq!((report.status, report.changes.applied), (RunStatus::Success, 2));
+    assert_eq!(house.db.get("c"), None);
+    let head = house.store.head(&orders()).await.expect("reads").expect("is there");
+    assert_eq!(head.digests, [""; 0]);
+    assert_eq!(house.app(changes()).run().await.expect("applies the rest").changes.applied, 1);
+
+    let unknown = Only { stages: vec!["nope".to_owned()], ..Only::default() };
+    let error = house.app(changes()).apply_only(&unknown).await.expect_err("no such stage");
+    assert!(error.to_string().contains("`default`"), "{error}");
+}
+
+#[tokio::test]
+async fn a_baseline_adopts_what_is_there_and_asks_verify() {
+    let house = House::new();
+    let with_verify = |state| {
+        let mut change = count("flag", "1");
+        change.verify = Some(verify_flags(move |_| Ok(state)));
+        change
+    };
+    let to = |id: &str| Baseline { to: id.to_owned(), reason: None, operator: Some("jane".to_owned()) };
+    let changes = |state| [with_verify(state), put("a", "2"), put("b", "3")];
+    let error =
+        house.app(changes(TargetState::NotApplied)).baseline(&to("a")).await.expect_err("is not there");
+    assert_eq!(error.kind(), RunErrorKind::Refused);
+    assert_eq!(house.log().await, [""; 0]);
+
+    let entries = house.app(changes(TargetState::Applied)).baseline(&to("a")).await.expect("adopts");
+    let evidence: Vec<_> = entries.iter().map(|entry| (entry.operation, entry.evidence)).collect();
+    assert_eq!(evidence, [(Operation::Baseline, Evidence::Verify), (Operation::Baseline, Evidence::None)]);
+    let report = house.app(changes(TargetState::Applied)).run().await.expect("applies the rest");
+    assert_eq!((report.changes.applied, report.changes.already_applied), (1, 2));
+    assert_eq!((house.flags.get("flag"), house.db.get("a")), (None, None), "nothing was run");
+}
+
+#[tokio::test]
+async fn undo_by_selection_takes_the_last_ones_first() {
+    let house = House::new();
+    let undoable = |id: &str, order: &str| {
+        let mut change = put(id, order);
+        let key = id.to_owned();
+        change.rollback = Some(on_db(move |db| Ok(db.remove(&key)?)));
+        change
+    };
+    let changes = || [undoable("a", "1"), undoable("b", "2"), put("c", "3")];
+    house.app(changes().into_iter().take(1)).run().await.expect("applies");
+    operator(&house).tag("v1", "jane").await.expect("tags");
+    let app = house.app([undoable("a", "1"), undoable("b", "2")]);
+    app.run().await.expect("applies");
+    let ids = async |selection| {
+        let entries = app.undoable(&selection).await?;
+        Ok::<_, flamingock_core::RunError>(entries.into_iter().map(|entry| entry.change).collect::<Vec<_>>())
+    };
+    assert_eq!(ids(UndoSelection::Last(2)).await.expect("selects"), ["b", "a"]);
+    assert_eq!(ids(UndoSelection::To("a".to_owned())).await.expect("selects"), ["b"]);
+    assert_eq!(ids(UndoSelection::Tag("v1".to_owned())).await.expect("selects"), ["b"]);
+    assert_eq!(ids(UndoSelection::Since(jiff::Timestamp::MIN)).await.expect("selects"), ["b", "a"]);
+    assert!(ids(UndoSelection::Tag("v9".to_owned())).await.is_err());
+    house.app(changes()).run().await.expect("applies");
+    let error = house.app(changes()).undoable(&UndoSelection::Last(2)).await.expect_err("c has no rollback");
+    assert!(error.to_string().contains("no #[rollback]"), "{error}");
+}
+
+#[tokio::test]
+async fn undo_runs_the_compensation_of_an_issue() {
+    let house = House::new();
+    house.app([broken("flag", "1")]).run().await.expect_err("fails");
+    let mut compensated = change("flag", "1", "flags", on_flags(|_| Ok(())));
+    compensated.rollback = Some(on_flags(|flags| {
+        flags.put("compensated", "yes");
+        Ok(())
+    }));
+    house.app([compensated]).undo(&["flag"]).await.expect("compensates");
+    assert_eq!(house.flags.get("compensated").as_deref(), Some("yes"));
+    assert_eq!(house.log().await.last().map(String::as_str), Some("flag ROLLED_BACK"));
+}
+
+#[tokio::test]
+async fn examining_a_change_says_what_the_next_start_would_do() {
+    let house = House::new();
+    house.app([broken("flag", "1")]).run().await.expect_err("fails");
+    let mut checked = broken("flag", "1");
+    checked.verify = Some(verify_flags(|_| Ok(TargetState::Applied)));
+    let app = house.app([checked]);
+    let found = app.examine("flag").await.expect("examines");
+    assert_eq!(found.next, Action::Record);
+    assert_eq!(app.examine("falg").await.expect_err("unknown").kind(), RunErrorKind::Refused);
+    assert!(app.validate().await.expect("validates").is_good());
+}
+
+#[tokio::test]
+async fn an_answer_survives_its_way_through_json() {
+    let house = House::new();
+    let app = house.app([put("row", "1"), broken("flag", "2")]);
+    for request in [
+        Request::Plan,
+        Request::Validate,
+        Request::Apply(Only {
+            plan: Some(SavedPlan { sequence: 9, digest: String::new() }),
+            ..Only::default()
+        }),
+        Request::Apply(Only::default()),
+        Request::Examine("flag".to_owned()),
+        Request::Undo(vec!["nope".to_owned()]),
+    ] {
+        let text = serde_json::to_string(&request).expect("is data");
+        assert_eq!(serde_json::from_str::<Request>(&text).expect("is understood"), request);
+        let answer = app.answer(&request).await;
+        let text = serde_json::to_string(&answer).expect("is data");
+        assert_eq!(serde_json::from_str::<Answer>(&text).expect("is understood"), answer);
+        let good = matches!(
+            &answer,
+            Answer::Done(Outcome::Preview(_) | Outcome::Validation(_) | Outcome::Examination(_))
+        );
+        assert_eq!(good, answer.exit_code() == 0);
+    }
+}
