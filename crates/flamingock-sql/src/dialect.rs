@@ -41,6 +41,12 @@ pub trait Dialect: fmt::Debug + Send + Sync + Sized + 'static {
     /// What an `INSERT` ends with to leave a row that has its key already as it is.
     const OR_LEAVE: &'static str;
 
+    /// Whether an index is created with its table, because it cannot be created unless it is there.
+    const INDEX_IN_TABLE: bool = false;
+
+    /// What a `CREATE TABLE` ends with.
+    const TABLE_OPTIONS: &'static str = "";
+
     /// The type of a column, compared byte by byte where it is text.
     fn column_type(kind: ColumnKind) -> &'static str;
 

@@ -64,12 +64,18 @@ impl Table {
         let table = self.quoted::<D>();
         let mut lines: Vec<String> = self.columns.iter().map(column_ddl::<D>).collect();
         lines.push(format!("PRIMARY KEY ({})", names::<D>(self.key)));
-        let mut ddl = vec![format!("CREATE TABLE IF NOT EXISTS {table} (\n  {}\n)", lines.join(",\n  "))];
+        let mut indexes = Vec::new();
         if let Some((suffix, columns)) = self.index {
-            let index = D::quote_name(&format!("{}_{suffix}", self.name));
-            ddl.push(format!("CREATE INDEX IF NOT EXISTS {index} ON {table} ({})", names::<D>(columns)));
+            let (index, columns) = (D::quote_name(&format!("{}_{suffix}", self.name)), names::<D>(columns));
+            if D::INDEX_IN_TABLE {
+                lines.push(format!("INDEX {index} ({columns})"));
+            } else {
+                indexes.push(format!("CREATE INDEX IF NOT EXISTS {index} ON {table} ({columns})"));
+            }
         }
-        ddl
+        let options = D::TABLE_OPTIONS;
+        let table = format!("CREATE TABLE IF NOT EXISTS {table} (\n  {}\n){options}", lines.join(",\n  "));
+        [vec![table], indexes].concat()
     }
 
     /// The names of its columns, quoted and separated by commas.
