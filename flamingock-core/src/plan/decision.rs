@@ -61,6 +61,9 @@ pub struct Attempt {
     pub outranks: u64,
     /// A session in the target that is to be ended first.
     pub end_session: Option<String>,
+    /// An earlier attempt may have left something in the target: that this one did nothing does not
+    /// mean that nothing is there.
+    pub over_remains: bool,
 }
 
 /// Why an operator must look.
@@ -222,7 +225,7 @@ pub(crate) fn decide(change: &PipelineChange, latest: Option<&AuditEntry>, seen:
     match (change.recovery, transactional) {
         (RecoveryStrategy::AlwaysRetry, _) => {
             let end_session = marker.and_then(|marker| marker.session.clone());
-            Decision::Apply(Attempt { end_session, ..attempt_after(Some(latest)) })
+            Decision::Apply(Attempt { end_session, over_remains: true, ..attempt_after(Some(latest)) })
         }
         (RecoveryStrategy::ManualIntervention, true) => Decision::Issue(IssueReason::PartiallyApplied),
         (RecoveryStrategy::ManualIntervention, false) => Decision::Issue(IssueReason::Uncertain {
@@ -238,9 +241,14 @@ pub(crate) fn attempt_after(latest: Option<&AuditEntry>) -> Attempt {
     let begins_anew = latest.state == Some(AuditState::ManualMarkedAsRolledBack)
         || (latest.state == Some(AuditState::RolledBack) && latest.operation == Operation::Undo);
     if begins_anew {
-        return Attempt { number: 1, epoch: latest.sequence, outranks: latest.sequence, end_session: None };
+        return Attempt {
+            number: 1,
+            epoch: latest.sequence,
+            outranks: latest.sequence,
+            ..Attempt::default()
+        };
     }
     let epoch = latest.refers_to.unwrap_or(0);
     let outranks = if latest.state == Some(AuditState::RolledBack) { latest.sequence } else { epoch };
-    Attempt { number: latest.attempt.saturating_add(1), epoch, outranks, end_session: None }
+    Attempt { number: latest.attempt.saturating_add(1), epoch, outranks, ..Attempt::default() }
 }

@@ -306,6 +306,13 @@ impl Step<'_, '_> {
     /// The attempt failed and the target is as it was before.
     async fn nothing_done(&mut self, error: ErrorDetail) -> Result<Ended, Stop> {
         let note = match self.direction {
+            Direction::Apply if self.attempt.over_remains => {
+                // As before is not as if it had never been tried.
+                self.append(AuditState::Failed, Operation::Apply, Some(&error)).await?;
+                let note = "this attempt did nothing, but the target may have a part from an earlier one";
+                let (outcome, note) = (ChangeOutcome::Failed, Some(note.to_owned()));
+                return Ok(Ended { outcome, error: Some(error), note });
+            }
             Direction::Apply => {
                 let failed = self.line(AuditState::Failed, Operation::Apply, Evidence::None, Some(&error));
                 self.journal.note(failed);

@@ -132,7 +132,7 @@ impl Run<'_> {
             match (entry, &change.rollback) {
                 (Some(entry), Some(rollback)) => {
                     let epoch = entry.refers_to.unwrap_or(0);
-                    let attempt = Attempt { number: 1, epoch, outranks: epoch, end_session: None };
+                    let attempt = Attempt { number: 1, epoch, outranks: epoch, ..Attempt::default() };
                     chosen.push(Undoable { stage, change, rollback, applied_at: entry.sequence, attempt });
                 }
                 (None, _) => refused.push(format!("`{id}` is not applied")),

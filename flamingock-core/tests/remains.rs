@@ -1,0 +1,65 @@
+//! What an attempt that failed says about what an earlier one left. Found by the crash points of
+//! `tests/reliability`.
+
+mod support;
+
+use std::time::Duration;
+
+use flamingock_core::RunErrorKind;
+use flamingock_core::change::{Change, ChangeError, RecoveryStrategy};
+use flamingock_core::report::ChangeOutcome;
+use support::{House, plain, tx};
+
+fn retried(mut change: Change) -> Change {
+    change.recovery = RecoveryStrategy::AlwaysRetry;
+    change
+}
+
+#[tokio::test]
+async fn half_of_a_change_is_not_taken_for_rolled_back_when_its_retry_does_nothing() {
+    let house = House::new();
+    let half = retried(tx("a", "1", |db| {
+        db.put("first", "done")?;
+        db.implicit_commit()?;
+        Err("the second statement failed".into())
+    }));
+    house.app([half]).run().await.expect_err("fails half-way");
+
+    let refused = retried(tx("a", "1", |_| Err("the lock timed out".into())));
+    let error = house.app([refused]).run().await.expect_err("fails before anything");
+    assert_eq!(error.report().failing().next().map(|change| change.outcome), Some(ChangeOutcome::Failed));
+    assert_eq!(house.log().await, ["a STARTED", "a FAILED", "a STARTED", "a FAILED"]);
+
+    // Under the other strategy the half is still there to be asked about.
+    let error = house.app([tx("a", "1", |_| Ok(()))]).run().await.expect_err("is blocked");
+    assert_eq!(error.kind(), RunErrorKind::Issue);
+}
+
+#[tokio::test]
+async fn a_retry_that_says_nothing_was_done_does_not_speak_for_the_attempt_before() {
+    let house = House::new();
+    let half = retried(plain("a", "1", |flags| {
+        flags.put("a", "half");
+        Err("the connection was lost".into())
+    }));
+    house.app([half]).run().await.expect_err("fails half-way");
+
+    let refused = plain("a", "1", |_| Err(ChangeError::not_applied("connection refused").into()));
+    house.app([retried(refused)]).run().await.expect_err("fails before anything");
+    assert_eq!(house.log().await, ["a STARTED", "a FAILED", "a STARTED", "a FAILED"]);
+    assert_eq!(house.flags.get("a").as_deref(), Some("half"));
+}
+
+#[tokio::test]
+async fn a_change_that_failed_is_not_said_to_be_applied_when_the_audit_store_is_lost() {
+    let house = House::new();
+    let store = house.store.clone();
+    let fails = tx("a", "1", move |_| {
+        store.set_online(false);
+        Err("no such column".into())
+    });
+    let app = house.builder([fails]).operation_timeout(Duration::from_millis(50)).build().expect("is right");
+    let error = app.run().await.expect_err("the store is down");
+    assert_eq!(error.kind(), RunErrorKind::AuditStore);
+    assert!(!error.to_string().contains("Applied but not recorded"), "{error}");
+}
