@@ -90,7 +90,8 @@ impl<'a> Journal<'a> {
 
     /// Changes that are applied but whose entry is not durable yet.
     pub(super) fn unrecorded(&self) -> Vec<&str> {
-        self.noted.iter().map(|entry| entry.change.as_str()).collect()
+        let done = self.noted.iter().filter(|entry| entry.state != Some(AuditState::Failed));
+        done.map(|entry| entry.change.as_str()).collect()
     }
 
     /// An entry about a change, not numbered yet.
