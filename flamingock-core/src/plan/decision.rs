@@ -199,8 +199,11 @@ pub(crate) fn decide(change: &PipelineChange, latest: Option<&AuditEntry>, seen:
     }
     if latest.operation == Operation::Undo {
         let undone = |evidence| Decision::Record { state: AuditState::RolledBack, evidence };
+        // One that a ruling outranks is of an earlier undo.
+        let outranked = latest.refers_to.unwrap_or(0);
+        let of_this = seen.marker.as_ref().is_some_and(|marker| marker.sequence > outranked);
         return match (marker, verified) {
-            (Some(MarkerState::Undone), _) => undone(Evidence::Marker),
+            (Some(MarkerState::Undone), _) if of_this => undone(Evidence::Marker),
             (Some(MarkerState::Done), _) => applied(Evidence::Marker),
             (_, Some(TargetState::NotApplied)) => undone(Evidence::Verify),
             (_, Some(TargetState::Applied)) => applied(Evidence::Verify),

@@ -212,6 +212,14 @@ fn an_undo_that_did_not_end_is_settled_by_marker_or_verify() {
 }
 
 #[test]
+fn an_undo_is_not_settled_by_the_marker_of_an_earlier_one_that_a_ruling_outranks() {
+    let after_ruling = |entry: &mut AuditEntry| entry.refers_to = Some(7);
+    let undo = || latest(Mode::Transactional, Started).of(Operation::Undo).entry(after_ruling);
+    assert_eq!(undo().marker_at(MarkerState::Undone, 3).must_be_an_issue(), IssueReason::UndoUncertain);
+    undo().marker_at(MarkerState::Undone, 8).must_be_recorded(RolledBack, Evidence::Marker);
+}
+
+#[test]
 fn an_undo_that_nothing_settles_must_be_an_issue_under_both_strategies() {
     let undo = |mode| latest(mode, Started).of(Operation::Undo);
     assert_eq!(undo(Mode::Transactional).must_be_an_issue(), IssueReason::UndoUncertain);
