@@ -118,8 +118,8 @@ fn read(row: &MySqlRow) -> Row {
                 let number: u64 = row.try_get(index).map_err(|error| error.to_string())?;
                 i64::try_from(number).map(Value::Integer).map_err(|error| error.to_string())
             }
-            // A key, and text in its own character set; the connection's is UTF-8.
-            "VARBINARY" | "VARCHAR" | "CHAR" | "TEXT" | "MEDIUMTEXT" | "LONGTEXT" => {
+            // Keys are bytes, and the driver takes text for bytes as well where it is compared by them.
+            "VARBINARY" | "VARCHAR" | "CHAR" | "BLOB" | "LONGBLOB" | "TEXT" | "MEDIUMTEXT" | "LONGTEXT" => {
                 let bytes: Vec<u8> = row.try_get(index).map_err(|error| error.to_string())?;
                 String::from_utf8(bytes).map(Value::Text).map_err(|error| error.to_string())
             }

@@ -1,0 +1,318 @@
+use std::time::Duration;
+
+use flamingock_core::target::Mode;
+use flamingock_core::{BackendError, BackendErrorKind};
+use flamingock_sql::{Dialect as _, MySql, Operation, Row};
+use sqlx::mysql::{MySqlConnection, MySqlPool};
+use sqlx::{ConnectOptions as _, Connection as _};
+use uuid::Uuid;
+
+use crate::{Limits, SqlTarget, TargetDialect};
+
+/// A MySQL or MariaDB database as a target system.
+///
+/// ```
+/// # fn example(pool: sqlx::MySqlPool) {
+/// use flamingock_target_sql::MySqlTarget;
+///
+/// let target = MySqlTarget::new("orders-db", pool);
+/// # }
+/// ```
+///
+/// # What its changes take
+/// - In a transactional change: `&mut MySqlConnection`, or `&mut Transaction<'_, MySql>`.
+/// - With `transactional = false`: `&mut MySqlConnection`, where each statement takes effect by itself,
+///   and `&MySqlPool`.
+///
+/// # What to know
+/// - **DDL commits.** On MySQL and MariaDB, `CREATE`, `ALTER`, `DROP` and their like commit what was done
+///   before them, and themselves. A transactional change may have them, and is applied exactly once when
+///   all goes well. When something fails after one of them, what it committed stays: the run then records
+///   that the change is partially applied, and nobody tries it again before an operator or a `#[verify]`
+///   has settled it. So give each DDL statement a change of its own; one that fails alone leaves nothing.
+/// - Each change gets a connection of its own, opened as the pool's are and closed after it, with
+///   `autocommit = 0`: what follows a statement that committed is a new transaction. What a change sets on
+///   its connection is seen by nobody else.
+/// - A lock of a row or of a table (`innodb_lock_wait_timeout`, `lock_wait_timeout`) is waited for as long
+///   as [`lock_timeout`](SqlTarget::lock_timeout) says, in whole seconds. When it is the fence that could
+///   not be locked, the error says which change of which run has it.
+/// - A connection that says nothing for a minute is closed by the server (`wait_timeout`, on the session), so
+///   that a process that froze in a change is not in its successor's way. A change that pauses for longer
+///   between two statements fails.
+/// - A session is ended by `KILL`, and found by a user-level lock (`GET_LOCK`) that it holds. Where that is
+///   refused, as by Percona XtraDB Cluster in its strict mode, markers name no session.
+/// - Connect to the primary: a server with `read_only` is refused.
+pub type MySqlTarget = SqlTarget<MySql>;
+
+/// How often one looks whether a session is gone.
+const POLL: Duration = Duration::from_millis(50);
+
+/// A session in the server.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Watch {
+    connection: u64,
+    /// A user-level lock that it holds, under a name that nobody else ever takes: connections are
+    /// numbered anew when the server starts.
+    lock: Option<String>,
+    /// The server, since others may answer at the same address.
+    server: String,
+}
+
+impl Watch {
+    /// As it stands in markers: `12/flamingock-0190..@db-1:3306`.
+    fn name(&self) -> Option<String> {
+        let Self { connection, lock, server } = self;
+        lock.as_ref().map(|lock| format!("{connection}/{lock}@{server}"))
+    }
+
+    fn parse(name: &str) -> Option<Self> {
+        let (session, server) = name.split_once('@')?;
+        let (connection, lock) = session.split_once('/')?;
+        let connection = connection.parse().ok()?;
+        Some(Self { connection, lock: Some(lock.to_owned()), server: server.to_owned() })
+    }
+
+    fn read(row: &Row, lock: Option<String>) -> Result<Self, String> {
+        let server = format!("{}:{}", row.text(1)?, row.integer(2)?);
+        Ok(Self { connection: row.unsigned(0)?, lock, server })
+    }
+}
+
+/// What identifies a session.
+const WHO: &str = "SELECT CONNECTION_ID(), @@hostname, CAST(@@port AS SIGNED)";
+
+impl TargetDialect for MySql {
+    type Watch = Watch;
+
+    const PROBE: &'static str = "SHOW GLOBAL VARIABLES LIKE 'read_only'";
+    // The server notices a little later that a connection was closed.
+    const CLOSE_ENDS_SESSIONS: bool = false;
+    const OF_THIS_TRANSACTION: &'static str = "";
+    const COMMITS_BY_ITSELF: bool = true;
+
+    fn refusal(_options: &sqlx::mysql::MySqlConnectOptions) -> Option<String> {
+        None
+    }
+
+    fn read_only(probed: &[Row]) -> Option<&'static str> {
+        let value = probed.first().and_then(|row| row.text(1).ok()).unwrap_or("OFF");
+        (!matches!(value, "OFF" | "0")).then_some("the server has `read_only` on: connect to the primary")
+    }
+
+    /// A pool of one connection, for this session alone. Only a pool hands out a transaction that owns its
+    /// connection, and what is set on it must not come back to the user's.
+    fn connections(pool: &MySqlPool, _limits: &Limits) -> MySqlPool {
+        pool.options()
+            .clone()
+            .min_connections(0)
+            .max_connections(1)
+            .idle_timeout(None)
+            .max_lifetime(None)
+            .test_before_acquire(false)
+            .connect_lazy_with(pool.connect_options().as_ref().clone())
+    }
+
+    fn begin_change(limits: &Limits) -> String {
+        format!("{}; {}", settings(limits, "0"), Self::BEGIN)
+    }
+
+    fn begin_plain(limits: &Limits) -> Option<String> {
+        Some(settings(limits, "1"))
+    }
+
+    fn begin_look(limits: &Limits) -> String {
+        Self::begin_change(limits)
+    }
+
+    async fn watch(
+        _connections: &MySqlPool,
+        connection: &mut MySqlConnection,
+        _mode: Mode,
+    ) -> Result<Watch, sqlx::Error> {
+        let lock = format!("flamingock-{}", Uuid::now_v7().simple());
+        let locked = format!("{WHO}, GET_LOCK({}, 0)", Self::quote_text(&lock));
+        let (rows, lock) = match Self::rows(connection, locked).await {
+            Ok(rows) => (rows, Some(lock)),
+            Err(sqlx::Error::Database(_)) => (Self::rows(connection, WHO.to_owned()).await?, None),
+            Err(error) => return Err(error),
+        };
+        let row = rows.first().ok_or(sqlx::Error::RowNotFound)?;
+        let lock = lock.filter(|_| row.integer(3) == Ok(1));
+        Watch::read(row, lock).map_err(|problem| sqlx::Error::Decode(problem.into()))
+    }
+
+    fn session_name(watch: &Watch) -> Option<String> {
+        watch.name()
+    }
+
+    fn lock_fence(fences: &str, columns: &str, condition: &str) -> String {
+        // Reads what is committed, whatever the transaction has seen before.
+        format!("SELECT {columns} FROM {fences} WHERE {condition}{}", Self::FOR_UPDATE)
+    }
+
+    async fn blocker(
+        pool: &MySqlPool,
+        error: &sqlx::Error,
+        _fences: &str,
+        markers: &str,
+        condition: &str,
+    ) -> Option<String> {
+        let sqlx::Error::Database(error) = error else { return None };
+        if Self::number(&**error) != LOCK_WAIT_TIMEOUT {
+            return None;
+        }
+        let mut connection = pool.connect_options().connect().await.ok()?;
+        let blocker = match change_in_progress(&mut connection, markers, condition).await {
+            Some(blocker) => Some(blocker),
+            None => oldest_transaction(&mut connection).await,
+        };
+        let _ = connection.close().await;
+        blocker
+    }
+
+    fn was_ended(_watch: &Watch) -> bool {
+        false
+    }
+
+    fn permit_commit(_watch: &Watch) {}
+
+    async fn interrupt(
+        operation: &Operation<'_, Self>,
+        pool: &MySqlPool,
+        watch: &Watch,
+    ) -> Result<(), BackendError> {
+        let mut connection = connect(operation, pool).await?;
+        let killed = kill(operation, &mut connection, watch).await;
+        let _ = connection.close().await;
+        killed.map(drop)
+    }
+
+    async fn gone(
+        operation: &Operation<'_, Self>,
+        pool: &MySqlPool,
+        watch: &Watch,
+    ) -> Result<(), BackendError> {
+        let mut connection = connect(operation, pool).await?;
+        let gone = wait(operation, &mut connection, watch.connection).await;
+        let _ = connection.close().await;
+        gone
+    }
+
+    async fn end_session(
+        operation: &Operation<'_, Self>,
+        pool: &MySqlPool,
+        session: &str,
+    ) -> Result<(), BackendError> {
+        let watch = Watch::parse(session)
+            .ok_or_else(|| operation.corrupt(format_args!("the session `{session}`"), "it names none"))?;
+        let mut connection = connect(operation, pool).await?;
+        let ended = async {
+            let rows = operation.rows(&mut connection, WHO.to_owned()).await?;
+            let here = rows.first().map(|row| Watch::read(row, None)).transpose();
+            let here = here.map_err(|problem| operation.corrupt("the server's name", problem))?;
+            if here.is_none_or(|here| here.server != watch.server) {
+                let message = format!(
+                    "the session `{session}` is on another server, where one must look whether it is gone"
+                );
+                return Err(operation.fail(BackendErrorKind::Other, message));
+            }
+            match kill(operation, &mut connection, &watch).await? {
+                Some(id) => wait(operation, &mut connection, id).await,
+                None => Ok(()),
+            }
+        };
+        let ended = ended.await;
+        let _ = connection.close().await;
+        ended
+    }
+}
+
+/// "Lock wait timeout exceeded; try restarting transaction".
+const LOCK_WAIT_TIMEOUT: u16 = 1205;
+
+/// "Unknown thread id".
+const UNKNOWN_THREAD: u16 = 1094;
+
+/// What is set on the connection of a session. Times are whole seconds, and at least one.
+fn settings(limits: &Limits, autocommit: &str) -> String {
+    let seconds = |time: Duration| time.as_millis().div_ceil(1000).clamp(1, 1_000_000);
+    let (lock, idle) = (seconds(limits.lock_timeout), seconds(limits.idle_timeout));
+    format!(
+        "SET autocommit = {autocommit}, innodb_lock_wait_timeout = {lock}, lock_wait_timeout = {lock}, \
+         wait_timeout = {idle}"
+    )
+}
+
+/// A connection beside the pool, which may have none left.
+async fn connect(
+    operation: &Operation<'_, MySql>,
+    pool: &MySqlPool,
+) -> Result<MySqlConnection, BackendError> {
+    pool.connect_options().connect().await.map_err(|error| operation.error(error))
+}
+
+/// Ends a session; its number, where there was one.
+async fn kill(
+    operation: &Operation<'_, MySql>,
+    connection: &mut MySqlConnection,
+    watch: &Watch,
+) -> Result<Option<u64>, BackendError> {
+    let id = match &watch.lock {
+        Some(lock) => {
+            let holder = format!("SELECT IS_USED_LOCK({})", operation.text(lock)?);
+            let rows = operation.rows(connection, holder).await?;
+            // NULL: nobody, so it is gone.
+            match rows.first().and_then(|row| row.unsigned(0).ok()) {
+                Some(id) => id,
+                None => return Ok(None),
+            }
+        }
+        None => watch.connection,
+    };
+    match MySql::execute(connection, format!("KILL {id}")).await {
+        Ok(_) => Ok(Some(id)),
+        Err(sqlx::Error::Database(error)) if MySql::number(&*error) == UNKNOWN_THREAD => Ok(None),
+        Err(error) => Err(operation.error(error)),
+    }
+}
+
+/// Returns when a connection is gone, and what it did rolled back. The caller bounds it.
+async fn wait(
+    operation: &Operation<'_, MySql>,
+    connection: &mut MySqlConnection,
+    id: u64,
+) -> Result<(), BackendError> {
+    let sql = format!("SELECT 1 FROM information_schema.processlist WHERE id = {id}");
+    while !operation.rows(connection, sql.clone()).await?.is_empty() {
+        tokio::time::sleep(POLL).await;
+    }
+    Ok(())
+}
+
+/// The change whose transaction has the fence, read before it is committed: no right is needed for it.
+async fn change_in_progress(
+    connection: &mut MySqlConnection,
+    markers: &str,
+    condition: &str,
+) -> Option<String> {
+    let sql = format!(
+        "SET TRANSACTION ISOLATION LEVEL READ UNCOMMITTED; \
+         SELECT change_id, execution_id, session FROM {markers} \
+         WHERE {condition} AND state IN ('begun', 'undoing') ORDER BY token DESC LIMIT 1"
+    );
+    let rows = MySql::rows(connection, sql).await.ok()?;
+    let row = rows.first()?;
+    let (change, execution) = (row.text(0).ok()?, row.text(1).ok()?);
+    let session = row.text(2).map(|session| format!(", session {session}")).unwrap_or_default();
+    Some(format!("change `{change}` of run {execution}{session}"))
+}
+
+/// Told to those who have the right to see it (`PROCESS`).
+async fn oldest_transaction(connection: &mut MySqlConnection) -> Option<String> {
+    let sql = "SELECT CAST(trx_mysql_thread_id AS SIGNED), CAST(trx_started AS CHAR) \
+               FROM information_schema.innodb_trx ORDER BY trx_started LIMIT 1";
+    let rows = MySql::rows(connection, sql.to_owned()).await.ok()?;
+    let row = rows.first()?;
+    let (id, since) = (row.integer(0).ok()?, row.text(1).ok()?);
+    Some(format!("perhaps the oldest open transaction, of connection {id} since {since}"))
+}
