@@ -7,14 +7,22 @@
 //! module with its `Dialect` here, and one with what it needs more in each of the other two crates.
 
 mod dialect;
+#[cfg(feature = "mysql")]
+mod mysql;
 mod operation;
+#[cfg(feature = "postgres")]
+mod postgres;
 mod row;
 #[cfg(feature = "sqlite")]
 mod sqlite;
 mod table;
 
 pub use dialect::{Connection, Diagnosis, Dialect, Options, quote_in};
+#[cfg(feature = "mysql")]
+pub use mysql::MySql;
 pub use operation::Operation;
+#[cfg(feature = "postgres")]
+pub use postgres::Postgres;
 pub use row::Row;
 #[cfg(feature = "sqlite")]
 pub use sqlite::Sqlite;

@@ -6,7 +6,7 @@ use flamingock_sql::{Connection, Operation, Row};
 use crate::{SqlAuditStore, StoreDialect};
 
 /// The columns of a head, in the order of [`read`].
-const COLUMNS: [&str; 8] =
+pub(crate) const COLUMNS: [&str; 8] =
     ["format", "token", "owner", "execution_id", "sequence", "hash", "digests", "verdict"];
 
 impl<D: StoreDialect> SqlAuditStore<D> {

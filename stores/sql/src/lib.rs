@@ -1,4 +1,5 @@
-//! Audit store and lock for Flamingock on SQL databases. One feature per database: `sqlite`.
+//! Audit store and lock for Flamingock on SQL databases. One feature per database: `mysql`,
+//! `postgres`, `sqlite`.
 //!
 //! The store is written once, over the [`Dialect`](flamingock_sql::Dialect) of a database. It keeps
 //! three tables, each name beginning with a prefix (`flamingock_` unless told otherwise):
@@ -7,16 +8,26 @@
 //! - `heads`: where each history stands, a row per history;
 //! - `locks`: who holds the lock of each history, a row per history.
 
+mod at_once;
 mod audit;
 mod dialect;
 mod head;
 mod lock;
+#[cfg(feature = "mysql")]
+mod mysql;
+#[cfg(feature = "postgres")]
+mod postgres;
 mod schema;
+mod script;
 #[cfg(feature = "sqlite")]
 mod sqlite;
 mod store;
 
 pub use dialect::StoreDialect;
+#[cfg(feature = "mysql")]
+pub use mysql::MySqlAuditStore;
+#[cfg(feature = "postgres")]
+pub use postgres::PostgresAuditStore;
 #[cfg(feature = "sqlite")]
 pub use sqlite::SqliteAuditStore;
 pub use store::SqlAuditStore;

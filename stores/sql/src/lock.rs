@@ -10,7 +10,7 @@ use sqlx::Connection as _;
 use crate::{SqlAuditStore, StoreDialect};
 
 /// A lock as it is stored, with the time at which it was read.
-struct Stored {
+pub(crate) struct Stored {
     /// Who has it, and in which run; [`None`] when it is free.
     owner: Option<(String, String)>,
     token: FencingToken,
@@ -20,7 +20,7 @@ struct Stored {
 }
 
 impl Stored {
-    fn read(row: &Row) -> Result<Self, String> {
+    pub(crate) fn read(row: &Row) -> Result<Self, String> {
         let owner = row.optional_text(0)?.map(str::to_owned);
         let execution = row.optional_text(1)?.unwrap_or_default().to_owned();
         Ok(Self {
@@ -33,7 +33,7 @@ impl Stored {
     }
 
     /// Who has it, the lease expired or not.
-    fn holder(&self) -> Option<Holder> {
+    pub(crate) fn holder(&self) -> Option<Holder> {
         let (owner, execution) = self.owner.clone()?;
         let remaining = u64::try_from(self.expires_at - self.now).unwrap_or_default();
         Some(Holder {
@@ -73,7 +73,11 @@ impl<D: StoreDialect> LockStore for SqlAuditStore<D> {
         if let Some(holder) = seen.and_then(|stored| stored.other(request)) {
             return Ok(Acquisition::Held(holder));
         }
-        let acquired = self.acquire(&operation, &mut connection, request).await;
+        let acquired = if D::AT_ONCE {
+            self.acquire_or_see(&operation, &mut connection, request).await
+        } else {
+            self.acquire(&operation, &mut connection, request).await
+        };
         self.finish(connection, acquired).await
     }
 
@@ -87,7 +91,7 @@ impl<D: StoreDialect> LockStore for SqlAuditStore<D> {
             Self::held_by(&operation, lease)?,
         );
         let mut connection = self.connection(&operation).await?;
-        let extended = operation.execute(&mut connection, sql).await;
+        let extended = operation.execute_alone(&mut connection, &sql).await;
         if self.finish(connection, extended).await? == 1 {
             return Ok(());
         }
@@ -104,7 +108,7 @@ impl<D: StoreDialect> LockStore for SqlAuditStore<D> {
             Self::held_by(&operation, lease)?
         );
         let mut connection = self.connection(&operation).await?;
-        let released = operation.execute(&mut connection, sql).await;
+        let released = operation.execute_alone(&mut connection, &sql).await;
         self.finish(connection, released).await.map(drop)
     }
 
@@ -118,7 +122,11 @@ impl<D: StoreDialect> LockStore for SqlAuditStore<D> {
     async fn break_lock(&self, history: &History) -> Result<Option<Holder>, BackendError> {
         let operation = self.operation("break lock");
         let mut connection = self.connection(&operation).await?;
-        let broken = self.take_away(&operation, &mut connection, history).await;
+        let broken = if D::AT_ONCE {
+            self.break_at_once(&operation, &mut connection, history).await
+        } else {
+            self.take_away(&operation, &mut connection, history).await
+        };
         self.finish(connection, broken).await
     }
 
@@ -159,6 +167,27 @@ impl<D: StoreDialect> SqlAuditStore<D> {
         let rows = operation.rows_if_table(connection, sql).await?;
         let corrupt = |problem| operation.corrupt(format_args!("the lock of {history}"), problem);
         rows.iter().flatten().next().map(Stored::read).transpose().map_err(corrupt)
+    }
+
+    /// Takes what is free, and sees who was faster.
+    async fn acquire_or_see(
+        &self,
+        operation: &Operation<'_, D>,
+        connection: &mut Connection<D>,
+        request: &LockRequest,
+    ) -> Result<Acquisition, BackendError> {
+        // Who was faster may be gone again when one looks.
+        for _ in 0..10 {
+            if let Some(token) = self.acquire_at_once(operation, connection, request).await? {
+                return Ok(Acquisition::Acquired(Lease { request: request.clone(), token }));
+            }
+            let seen = self.read_lock(operation, connection, &request.history, "").await?;
+            if let Some(holder) = seen.and_then(|stored| stored.other(request)) {
+                return Ok(Acquisition::Held(holder));
+            }
+        }
+        let message = "others take the lock and give it back faster than can be seen: ask again";
+        Err(operation.fail(BackendErrorKind::Unavailable, message))
     }
 
     /// Looks again under a lock to write, and takes what is free.
@@ -267,13 +296,13 @@ impl<D: StoreDialect> SqlAuditStore<D> {
 }
 
 /// The assignments that free a lock. The token stays.
-fn free<D: StoreDialect>() -> String {
+pub(crate) fn free<D: StoreDialect>() -> String {
     let [owner, execution, expires_at] = ["owner", "execution_id", "expires_at"].map(D::quote_name);
     format!("{owner} = NULL, {execution} = NULL, {expires_at} = 0")
 }
 
 /// When a lease that starts now ends, by the database's clock.
-fn expiry<D: StoreDialect>(lease: Duration) -> String {
+pub(crate) fn expiry<D: StoreDialect>(lease: Duration) -> String {
     // A hundred years are as good as for ever, and leave room to add.
     let longest = Duration::from_secs(100 * 366 * 24 * 60 * 60);
     format!("{} + {}", D::NOW, lease.min(longest).as_micros())

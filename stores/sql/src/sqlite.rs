@@ -93,6 +93,9 @@ async fn set_wal(options: &SqliteConnectOptions) -> Result<(), BackendError> {
 }
 
 impl StoreDialect for Sqlite {
+    // It has no statements that write within others, and its transactions cost no messages.
+    const AT_ONCE: bool = false;
+
     fn refusal(options: &SqliteConnectOptions) -> Option<String> {
         Self::in_memory(options).then(|| {
             "a database in memory forgets the audit, and every connection may get another one: \

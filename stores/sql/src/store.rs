@@ -81,6 +81,19 @@ impl<D: StoreDialect> SqlAuditStore<D> {
         self.pool.acquire().await.map_err(|error| operation.error(error))
     }
 
+    /// An idle connection that the pool did not test before; [`None`] when there is none, or when the pool
+    /// tests none anyway.
+    pub(crate) fn untested_connection(
+        &self,
+        operation: &Operation<'_, D>,
+    ) -> Result<Option<PoolConnection<D::Database>>, BackendError> {
+        if let Some(problem) = self.problem() {
+            return Err(operation.fail(BackendErrorKind::Misconfigured, problem));
+        }
+        let tests = self.pool.options().get_test_before_acquire();
+        Ok(if tests { self.pool.try_acquire() } else { None })
+    }
+
     fn problem(&self) -> Option<String> {
         let named = check_prefix(&self.prefix).and(self.schema.as_deref().map_or(Ok(()), check_schema));
         if let Err(problem) = named {

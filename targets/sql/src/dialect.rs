@@ -24,7 +24,7 @@ pub trait TargetDialect: Dialect {
     /// A query that reaches the database.
     const PROBE: &'static str;
 
-    /// Whether nothing of a session can take effect once [`close`](Self::close) has returned.
+    /// Whether nothing of a session can take effect once its connection was closed.
     const CLOSE_ENDS_SESSIONS: bool;
 
     /// Why a database cannot be a target, if so, told from how it is connected to.
@@ -33,17 +33,20 @@ pub trait TargetDialect: Dialect {
     /// Why the database cannot be written to, if so, told from what [`PROBE`](Self::PROBE) gave.
     fn read_only(probed: &[Row]) -> Option<&'static str>;
 
-    /// Where one session gets its connection from.
+    /// A pool of one connection, for one session. It is closed with it.
     fn connections(pool: &Pool<Self::Database>, limits: &Limits) -> Pool<Self::Database>;
 
     /// Begins the transaction of a change. The fence is not locked by it, but by the next statement.
     fn begin_change(limits: &Limits) -> String;
 
+    /// Prepares a connection for a change without a transaction, if it needs that.
+    fn begin_plain(limits: &Limits) -> Option<String> {
+        let _ = limits;
+        None
+    }
+
     /// Begins a transaction that locks the fence for a look at it.
     fn begin_look(limits: &Limits) -> String;
-
-    /// Gives back what [`connections`](Self::connections) gave, once its connection was dropped.
-    fn close(connections: Pool<Self::Database>) -> impl Future<Output = ()> + Send;
 
     /// Puts a watch on the connection of a session that was just opened.
     fn watch(
@@ -59,17 +62,22 @@ pub trait TargetDialect: Dialect {
     fn lock_fence(fences: &str, columns: &str, condition: &str) -> String;
 
     /// Who is in the way, after the fence could not be locked for this error; [`None`] when it was
-    /// something else, or cannot be told.
+    /// something else, or cannot be told. `condition` picks a history's rows in either table.
     fn blocker(
         pool: &Pool<Self::Database>,
         error: &sqlx::Error,
         fences: &str,
+        markers: &str,
         condition: &str,
     ) -> impl Future<Output = Option<String>> + Send;
 
     /// What is true of a marker that was written in the current transaction, as a condition that
     /// follows others; empty where [`was_ended`](Self::was_ended) tells.
     const OF_THIS_TRANSACTION: &'static str;
+
+    /// Whether statements commit by themselves what was done before them, and go on. Then the fence is
+    /// locked again before the marker is finished.
+    const COMMITS_BY_ITSELF: bool = false;
 
     /// Whether the change ended the session's transaction by itself.
     fn was_ended(watch: &Self::Watch) -> bool;

@@ -22,7 +22,7 @@ impl<D: TargetDialect> Markers for SqlTarget<D> {
             self.raise(&operation, &mut connection, fence).await
         };
         let raised = raised.await;
-        D::close(connections).await;
+        connections.close().await;
         raised
     }
 
@@ -34,11 +34,16 @@ impl<D: TargetDialect> Markers for SqlTarget<D> {
             // Waits for whoever is still committing. Nothing is written; dropping it rolls back.
             let mut transaction =
                 connection.begin_with(self.begin_look()).await.map_err(|error| operation.error(error))?;
-            self.rows.lock_fence(&operation, &mut transaction, &self.pool, history).await?;
+            let stands = self.rows.lock_fence(&operation, &mut transaction, &self.pool, history).await?;
+            if stands.is_none() {
+                // Nobody to wait for. And where a table is missing, the transaction may be of no more use.
+                transaction.rollback().await.map_err(|error| operation.error(error))?;
+                return self.rows.read_marker(&operation, &mut connection, history, change).await;
+            }
             self.rows.read_marker(&operation, &mut transaction, history, change).await
         };
         let found = found.await;
-        D::close(connections).await;
+        connections.close().await;
         found
     }
 
@@ -50,7 +55,7 @@ impl<D: TargetDialect> Markers for SqlTarget<D> {
             self.count(&operation, &mut connection, history, ids).await
         };
         let surveyed = surveyed.await;
-        D::close(connections).await;
+        connections.close().await;
         surveyed
     }
 

@@ -71,7 +71,7 @@ impl Rows {
             Ok(rows) => rows,
             Err(sqlx::Error::Database(error)) if D::is_missing_table(&*error) => return Ok(None),
             Err(error) => {
-                let blocker = D::blocker(pool, &error, &fences, &of).await;
+                let blocker = D::blocker(pool, &error, &fences, &self.markers::<D>(), &of).await;
                 let error = operation.error(error);
                 return Err(match blocker {
                     Some(blocker) => error.context("in the way", blocker),

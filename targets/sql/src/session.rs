@@ -97,8 +97,17 @@ impl<D: TargetDialect> Session for SqlSession<D> {
         let Some(fence) = self.fence.as_ref().filter(|_| !D::was_ended(&self.watch)) else {
             return Err(ended());
         };
+        let connection = self.held.connection();
+        if D::COMMITS_BY_ITSELF
+            && self.rows.lock_fence(&operation, connection, &self.pool, &fence.history).await?.as_ref()
+                != Some(fence)
+        {
+            let message =
+                "a newer run has raised the fence, after something in the change committed by itself";
+            return Err(operation.fail(BackendErrorKind::LeaseLost, message));
+        }
         let sql = self.rows.finish_marker(&operation, fence, update)?;
-        match operation.execute(self.held.connection(), sql).await? {
+        match operation.execute(connection, sql).await? {
             1 => Ok(()),
             _ => Err(ended()),
         }
@@ -106,6 +115,8 @@ impl<D: TargetDialect> Session for SqlSession<D> {
 
     async fn commit(self: Box<Self>) -> Result<(), BackendError> {
         let Self { held, watch, connections, options, .. } = *self;
+        // From here on what is given back is closed, without a test whether it is still good.
+        let closing = connections.close();
         let committed = match held {
             Held::Transaction(transaction) => {
                 D::permit_commit(&watch);
@@ -116,7 +127,7 @@ impl<D: TargetDialect> Session for SqlSession<D> {
                 Ok(())
             }
         };
-        D::close(connections).await;
+        closing.await;
         committed.map_err(|error| Operation::<D>::new("commit", &options).error(error))
     }
 
@@ -130,6 +141,7 @@ impl<D: TargetDialect> Session for SqlSession<D> {
                  or by an error on which the database rolls back"
             );
         }
+        let closing = connections.close();
         let rolled_back = match held {
             Held::Transaction(transaction) => transaction.rollback().await,
             Held::Plain(connection) => {
@@ -137,7 +149,7 @@ impl<D: TargetDialect> Session for SqlSession<D> {
                 Ok(())
             }
         };
-        D::close(connections).await;
+        closing.await;
         match rolled_back {
             // A transaction that the change ended itself cannot be rolled back: it is gone all the same.
             Err(error) if !D::CLOSE_ENDS_SESSIONS => {
@@ -152,7 +164,7 @@ impl<D: TargetDialect> Session for SqlSession<D> {
         let operation = Operation::<D>::new("abort", &options);
         let interrupted = D::interrupt(&operation, &pool, &watch).await;
         drop(held);
-        D::close(connections).await;
+        connections.close().await;
         interrupted.and(D::gone(&operation, &pool, &watch).await)
     }
 }

@@ -95,11 +95,6 @@ impl TargetDialect for Sqlite {
         Self::BEGIN.to_owned()
     }
 
-    async fn close(connections: SqlitePool) {
-        // Returns when the connection's thread has ended.
-        connections.close().await;
-    }
-
     async fn watch(
         _connections: &SqlitePool,
         connection: &mut SqliteConnection,
@@ -136,6 +131,7 @@ impl TargetDialect for Sqlite {
         _pool: &SqlitePool,
         _error: &sqlx::Error,
         _fences: &str,
+        _markers: &str,
         _condition: &str,
     ) -> Option<String> {
         None
@@ -168,7 +164,7 @@ impl TargetDialect for Sqlite {
         _pool: &SqlitePool,
         _watch: &Watch,
     ) -> Result<(), BackendError> {
-        // Its thread has ended when `close` returns.
+        // Its thread has ended when its pool is closed.
         Ok(())
     }
 

@@ -163,7 +163,7 @@ impl<D: TargetDialect> TargetSystem for SqlTarget<D> {
             Ok(mut connection) => operation.rows(&mut connection, D::PROBE.to_owned()).await,
             Err(error) => Err(operation.error(error)),
         };
-        D::close(connections).await;
+        connections.close().await;
         match D::read_only(&reached?) {
             Some(problem) => Err(operation.fail(BackendErrorKind::ReadOnly, problem)),
             None => Ok(()),
@@ -179,7 +179,13 @@ impl<D: TargetDialect> TargetSystem for SqlTarget<D> {
                     let begin = AssertSqlSafe(D::begin_change(&self.limits));
                     Held::Transaction(connections.begin_with(begin).await?)
                 }
-                Mode::Plain => Held::Plain(connections.acquire().await?),
+                Mode::Plain => {
+                    let mut connection = connections.acquire().await?;
+                    if let Some(begin) = D::begin_plain(&self.limits) {
+                        D::execute(&mut connection, begin).await?;
+                    }
+                    Held::Plain(connection)
+                }
             };
             let watch = D::watch(&connections, held.connection(), mode).await?;
             Ok((held, watch))
@@ -195,7 +201,7 @@ impl<D: TargetDialect> TargetSystem for SqlTarget<D> {
                 fence: None,
             })),
             Err(error) => {
-                D::close(connections).await;
+                connections.close().await;
                 Err(operation.error(error))
             }
         }

@@ -1,15 +1,11 @@
-//! The conformance suites of audit stores and locks, on SQLite.
-
 use std::path::PathBuf;
-use std::process::ExitCode;
 use std::sync::Arc;
 
 use async_trait::async_trait;
 use flamingock_core::History;
 use flamingock_store_sql::SqliteAuditStore;
 use flamingock_testing::conformance::{
-    BoxError, Damage, StoreCapabilities, StoreFixture, StoreHandle, StorePlace, audit_store_suite,
-    lock_suite, run,
+    BoxError, Damage, StoreCapabilities, StoreFixture, StoreHandle, StorePlace,
 };
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode};
 use sqlx::{AssertSqlSafe, ConnectOptions as _, Connection as _, Executor as _};
@@ -103,11 +99,9 @@ impl StorePlace for File {
     }
 }
 
-fn main() -> ExitCode {
-    let fixtures =
-        [SqliteJournalMode::Wal, SqliteJournalMode::Delete].map(|journal| Arc::new(Sqlite(journal)));
-    run(fixtures.into_iter().flat_map(|fixture| {
-        let fixture: Arc<dyn StoreFixture> = fixture;
-        [audit_store_suite(Arc::clone(&fixture)), lock_suite(fixture)]
-    }))
+/// With both kinds of journal.
+pub(crate) fn fixtures() -> impl Iterator<Item = Arc<dyn StoreFixture>> {
+    [SqliteJournalMode::Wal, SqliteJournalMode::Delete]
+        .into_iter()
+        .map(|journal| Arc::new(Sqlite(journal)) as Arc<dyn StoreFixture>)
 }

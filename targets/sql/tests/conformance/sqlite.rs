@@ -1,6 +1,3 @@
-//! The conformance suite of target systems, on SQLite.
-
-use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -8,7 +5,7 @@ use async_trait::async_trait;
 use flamingock_core::target::{Mode, Session, TargetSystem};
 use flamingock_target_sql::SqliteTarget;
 use flamingock_testing::conformance::{
-    BoxError, End, TargetCapabilities, TargetFixture, TargetPlace, handle, run, target_suite,
+    BoxError, End, TargetCapabilities, TargetFixture, TargetPlace, handle,
 };
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePool};
 use sqlx::{ConnectOptions as _, Connection as _, Executor as _, Sqlite, SqliteConnection, Transaction};
@@ -98,7 +95,9 @@ impl TargetPlace for File {
     }
 }
 
-fn main() -> ExitCode {
-    run([SqliteJournalMode::Wal, SqliteJournalMode::Delete]
-        .map(|journal| target_suite(Arc::new(Fixture(journal)))))
+/// With both kinds of journal.
+pub(crate) fn fixtures() -> impl Iterator<Item = Arc<dyn TargetFixture>> {
+    [SqliteJournalMode::Wal, SqliteJournalMode::Delete]
+        .into_iter()
+        .map(|journal| Arc::new(Fixture(journal)) as Arc<dyn TargetFixture>)
 }

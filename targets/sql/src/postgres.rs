@@ -1,0 +1,313 @@
+use std::fmt;
+use std::hash::{BuildHasher as _, RandomState};
+use std::time::{Duration, Instant};
+
+use flamingock_core::target::Mode;
+use flamingock_core::{BackendError, BackendErrorKind};
+use flamingock_sql::{Dialect, Operation, Postgres, Row};
+use sqlx::postgres::{PgConnectOptions, PgConnection, PgPool};
+
+use crate::{Limits, SqlTarget, TargetDialect};
+
+/// A PostgreSQL database as a target system.
+///
+/// ```
+/// # fn example(pool: sqlx::PgPool) {
+/// use flamingock_target_sql::PostgresTarget;
+///
+/// let target = PostgresTarget::new("orders-db", pool).schema("ops");
+/// # }
+/// ```
+///
+/// # What its changes take
+/// - In a transactional change: `&mut PgConnection`, or `&mut Transaction<'_, Postgres>`. DDL is part of
+///   the transaction.
+/// - With `transactional = false`: `&mut PgConnection`, where each statement takes effect by itself
+///   (needed for `CREATE INDEX CONCURRENTLY`, `VACUUM` and a few more), and `&PgPool`.
+///
+/// # What to know
+/// - Each change gets a connection of its own, opened as the pool's are and closed after it: what a change
+///   sets on its connection (`search_path`, a role, a temporary table) is seen by nobody else. It is named
+///   in `pg_stat_activity.application_name`: the pool's own name, and `flamingock-` with a number.
+/// - A change's transaction is `READ COMMITTED`, waits for a lock as long as
+///   [`lock_timeout`](SqlTarget::lock_timeout) says, and is ended by the server when it stands still for
+///   longer than [`idle_timeout`](Self::idle_timeout): a change that computes for minutes between two
+///   statements needs more. Plain changes run under the server's own settings.
+/// - A change that runs `COMMIT` or `ROLLBACK` itself fails. What it committed stays, and its marker says so.
+/// - What a change that is given up was doing is ended with `pg_terminate_backend`, which a role may do to
+///   its own sessions.
+/// - PgBouncer in transaction mode will do (it needs `ignore_startup_parameters = extra_float_digits`, and a
+///   pool with `statement_cache_capacity(0)` for prepared statements of plain changes). Connections without
+///   it are better: only there can another process' session be ended for certain.
+pub type PostgresTarget = SqlTarget<Postgres>;
+
+impl SqlTarget<Postgres> {
+    /// The schema of the tables `fences` and `markers`; unless told, the first one of the connection's
+    /// `search_path`. It is not created.
+    #[must_use]
+    pub fn schema(mut self, schema: impl Into<String>) -> Self {
+        self.rows.schema = Some(schema.into());
+        self
+    }
+
+    /// How long a change's transaction may stand still between two statements before the server ends it;
+    /// 60 seconds unless told. About as long as a lease: a process that freezes within a change is in its
+    /// successor's way until then.
+    #[must_use]
+    pub fn idle_timeout(mut self, timeout: Duration) -> Self {
+        self.limits.idle_timeout = timeout;
+        self
+    }
+}
+
+/// How long a session may take to end after it was told to.
+const ENDING: Duration = Duration::from_secs(10);
+
+/// How long the one who is in the way is looked for.
+const LOOKING: Duration = Duration::from_secs(2);
+
+/// When a server process was started, in microseconds: with its id, one of a kind.
+const STARTED: &str = "(EXTRACT(EPOCH FROM backend_start) * 1000000)::bigint";
+
+/// A session of the server. Behind a connection pooler, process and start are of the connection that the
+/// pooler last lent; the name is the client's, wherever it is at work.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct SessionName {
+    process: i64,
+    started: i64,
+    application: String,
+}
+
+impl SessionName {
+    fn parse(text: &str) -> Option<Self> {
+        let mut parts = text.splitn(3, '/');
+        let mut number = || parts.next()?.parse().ok();
+        let (process, started) = (number()?, number()?);
+        Some(Self { process, started, application: parts.next()?.to_owned() })
+    }
+}
+
+impl fmt::Display for SessionName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}/{}", self.process, self.started, self.application)
+    }
+}
+
+/// Knows the session of a connection. Once it is dropped, the connection is closed when it is given back.
+#[derive(Debug)]
+pub struct Watch {
+    session: SessionName,
+    connections: PgPool,
+}
+
+impl Watch {
+    fn close_when_given_back(&self) {
+        // Takes effect when it is called; to await it would wait for the connection.
+        drop(self.connections.close());
+    }
+}
+
+impl Drop for Watch {
+    fn drop(&mut self) {
+        // Else the pool would wait for what the connection is doing, to see whether it is still good.
+        self.close_when_given_back();
+    }
+}
+
+impl TargetDialect for Postgres {
+    type Watch = Watch;
+
+    const PROBE: &'static str = "SELECT CASE WHEN pg_is_in_recovery() THEN 1 \
+         WHEN current_setting('transaction_read_only') = 'on' THEN 2 ELSE 0 END";
+    const CLOSE_ENDS_SESSIONS: bool = false;
+    // The marker's version is of the transaction that wrote it. A version has 32 bits.
+    const OF_THIS_TRANSACTION: &'static str = " AND xmin::text = mod(txid_current(), 4294967296)::text";
+
+    fn refusal(_options: &PgConnectOptions) -> Option<String> {
+        None
+    }
+
+    fn read_only(probed: &[Row]) -> Option<&'static str> {
+        match probed.first().map(|row| row.integer(0)) {
+            Some(Ok(1)) => Some("the server is a standby: connect to the primary"),
+            Some(Ok(2)) => {
+                Some("the connection is read-only: set `default_transaction_read_only` to off for its role")
+            }
+            _ => None,
+        }
+    }
+
+    /// A pool of one connection, for this session alone: only a pool hands out a transaction that owns its
+    /// connection.
+    fn connections(pool: &PgPool, _limits: &Limits) -> PgPool {
+        let options = pool.connect_options().as_ref().clone();
+        let name = application_name(options.get_application_name().unwrap_or_default());
+        pool.options()
+            .clone()
+            .min_connections(0)
+            .max_connections(1)
+            .idle_timeout(None)
+            .max_lifetime(None)
+            .connect_lazy_with(options.application_name(&name))
+    }
+
+    fn begin_change(limits: &Limits) -> String {
+        format!(
+            "{}; SET LOCAL lock_timeout = {}; SET LOCAL idle_in_transaction_session_timeout = {}",
+            Self::BEGIN,
+            milliseconds(limits.lock_timeout),
+            milliseconds(limits.idle_timeout),
+        )
+    }
+
+    fn begin_look(limits: &Limits) -> String {
+        Self::begin_change(limits)
+    }
+
+    async fn watch(
+        connections: &PgPool,
+        connection: &mut PgConnection,
+        _mode: Mode,
+    ) -> Result<Watch, sqlx::Error> {
+        let sql = format!(
+            "SELECT pid, {STARTED}, application_name FROM pg_stat_activity WHERE pid = pg_backend_pid()"
+        );
+        let rows = Self::rows(connection, sql).await?;
+        let row = rows.first().ok_or(sqlx::Error::RowNotFound)?;
+        let read = || -> Result<SessionName, String> {
+            let application = row.optional_text(2)?.unwrap_or_default().to_owned();
+            Ok(SessionName { process: row.integer(0)?, started: row.integer(1)?, application })
+        };
+        let session = read().map_err(|problem| sqlx::Error::Decode(problem.into()))?;
+        Ok(Watch { session, connections: connections.clone() })
+    }
+
+    fn session_name(watch: &Watch) -> Option<String> {
+        Some(watch.session.to_string())
+    }
+
+    fn lock_fence(fences: &str, columns: &str, condition: &str) -> String {
+        format!("SELECT {columns} FROM {fences} WHERE {condition} FOR UPDATE")
+    }
+
+    async fn blocker(
+        pool: &PgPool,
+        error: &sqlx::Error,
+        fences: &str,
+        _markers: &str,
+        condition: &str,
+    ) -> Option<String> {
+        let sqlx::Error::Database(error) = error else { return None };
+        if error.code().as_deref() != Some("55P03") {
+            return None;
+        }
+        // Who locks a row writes the number of its transaction on it.
+        let sql = format!(
+            "SELECT pid || '/' || {STARTED} || '/' || COALESCE(application_name, ''), COALESCE(state, 'hidden'), \
+             COALESCE(xact_start::text, '?'), COALESCE(query_start::text, '?') \
+             FROM {fences} AS fence JOIN pg_stat_activity ON backend_xid = fence.xmax WHERE {condition}"
+        );
+        let look = async {
+            let mut connection = Self::connect(pool).await?;
+            let rows = Self::rows(&mut connection, sql).await;
+            let _ = sqlx::Connection::close(connection).await;
+            rows
+        };
+        let rows = tokio::time::timeout(LOOKING, look).await.ok()?.ok()?;
+        let row = rows.first()?;
+        let [session, state, since, query] = [0, 1, 2, 3].map(|index| row.text(index).unwrap_or("?"));
+        Some(format!(
+            "session {session}, {state}, its transaction open since {since}, its last query sent at {query}"
+        ))
+    }
+
+    fn was_ended(_watch: &Watch) -> bool {
+        // The server says so when the marker is finished.
+        false
+    }
+
+    fn permit_commit(_watch: &Watch) {}
+
+    async fn interrupt(
+        operation: &Operation<'_, Self>,
+        pool: &PgPool,
+        watch: &Watch,
+    ) -> Result<(), BackendError> {
+        watch.close_when_given_back();
+        end(operation, pool, &watch.session).await
+    }
+
+    async fn gone(operation: &Operation<'_, Self>, pool: &PgPool, watch: &Watch) -> Result<(), BackendError> {
+        end(operation, pool, &watch.session).await
+    }
+
+    async fn end_session(
+        operation: &Operation<'_, Self>,
+        pool: &PgPool,
+        session: &str,
+    ) -> Result<(), BackendError> {
+        let parsed = SessionName::parse(session).ok_or_else(|| {
+            operation.corrupt("the session in a marker", format_args!("`{}`", session.escape_debug()))
+        })?;
+        end(operation, pool, &parsed).await
+    }
+}
+
+/// The name of a session: the pool's own as far as it fits (63 bytes), and a number that is its alone.
+fn application_name(own: &str) -> String {
+    let number = RandomState::new().hash_one(Instant::now());
+    let own: String = own.chars().filter(|c| (' '..='~').contains(c) && *c != '/').take(34).collect();
+    format!("{own} flamingock-{number:016x}").trim_start().to_owned()
+}
+
+/// As the server takes it; not 0, which is for ever.
+fn milliseconds(duration: Duration) -> i32 {
+    i32::try_from(duration.as_millis()).unwrap_or(i32::MAX).max(1)
+}
+
+/// Ends what a session does in the server, and returns when nothing of it is left.
+///
+/// Who bears the session's name is ended. A process that has the session's number, but another name, works
+/// for somebody else who came after it over a connection pooler, or for a change that renamed itself: it is
+/// not ended, but waited for until it has done what it was doing before.
+async fn end(
+    operation: &Operation<'_, Postgres>,
+    pool: &PgPool,
+    session: &SessionName,
+) -> Result<(), BackendError> {
+    let mut connection = Postgres::connect(pool).await.map_err(|error| operation.error(error))?;
+    let ended = until_gone(operation, &mut connection, session).await;
+    let _ = sqlx::Connection::close(connection).await;
+    ended
+}
+
+async fn until_gone(
+    operation: &Operation<'_, Postgres>,
+    connection: &mut PgConnection,
+    session: &SessionName,
+) -> Result<(), BackendError> {
+    let name = operation.text(&session.application)?;
+    let number = |rows: &[Row]| rows.first().map_or(Ok(0), |row| row.integer(0));
+    let corrupt = |problem| operation.corrupt("what the server says of its sessions", problem);
+    let now = operation.rows(connection, format!("SELECT {}", Postgres::NOW)).await?;
+    let now = number(&now).map_err(corrupt)?;
+    let sql = format!(
+        "WITH found AS MATERIALIZED (SELECT pid, application_name = {name} AS own FROM pg_stat_activity \
+         WHERE pid <> pg_backend_pid() AND (application_name = {name} OR (pid = {process} \
+         AND {STARTED} = {started} AND state <> 'idle' \
+         AND EXTRACT(EPOCH FROM query_start) * 1000000 < {now}))), \
+         ended AS MATERIALIZED (SELECT pg_terminate_backend(pid) FROM found WHERE own) \
+         SELECT (SELECT COUNT(*) FROM found) + 0 * (SELECT COUNT(*) FROM ended)",
+        process = session.process,
+        started = session.started,
+    );
+    let asked = Instant::now();
+    while number(&operation.rows(connection, sql.clone()).await?).map_err(corrupt)? > 0 {
+        if asked.elapsed() > ENDING {
+            let message = format!("the session {session} was told to end, and is still there");
+            return Err(operation.fail(BackendErrorKind::Unavailable, message));
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    Ok(())
+}
