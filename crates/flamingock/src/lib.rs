@@ -152,6 +152,7 @@
 //!
 //! | feature | adds |
 //! |---|---|
+//! | `postgres` | `PostgresAuditStore` (audit store and lock) and `PostgresTarget`, over the same `flamingock::sqlx` |
 //! | `sqlite` | `SqliteAuditStore` (audit store and lock) and `SqliteTarget`, over [`sqlx`](https://docs.rs/sqlx), re-exported as `flamingock::sqlx` |
 //! | `testing` | `flamingock::testing`: the conformance suites for authors of stores and targets |
 
@@ -172,8 +173,16 @@ pub use flamingock_core::change;
 
 #[cfg(feature = "testing")]
 pub use flamingock_testing as testing;
-#[cfg(feature = "sqlite")]
+#[cfg(any(feature = "postgres", feature = "sqlite"))]
 pub use sqlx;
+
+/// PostgreSQL: [`PostgresAuditStore`](postgres::PostgresAuditStore) and
+/// [`PostgresTarget`](postgres::PostgresTarget).
+#[cfg(feature = "postgres")]
+pub mod postgres {
+    pub use flamingock_store_sql::PostgresAuditStore;
+    pub use flamingock_target_sql::PostgresTarget;
+}
 
 /// SQLite: [`SqliteAuditStore`](sqlite::SqliteAuditStore) and [`SqliteTarget`](sqlite::SqliteTarget).
 #[cfg(feature = "sqlite")]

@@ -10,5 +10,7 @@ pub use flamingock_core::target::NonTransactionalTarget;
 pub use flamingock_core::{Flamingock, FlamingockBuilder, RunMode};
 pub use flamingock_macros::{apply, change, include_changes, rollback, verify};
 
+#[cfg(feature = "postgres")]
+pub use crate::postgres::{PostgresAuditStore, PostgresTarget};
 #[cfg(feature = "sqlite")]
 pub use crate::sqlite::{SqliteAuditStore, SqliteTarget};
