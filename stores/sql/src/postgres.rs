@@ -38,9 +38,16 @@ impl SqlAuditStore<Postgres> {
     /// # Errors
     /// When the URL is not understood or the server is not reached. The password is shown in neither case.
     pub async fn connect(url: &str) -> Result<Self, BackendError> {
+        let misconfigured =
+            |message: String| BackendError::new(BackendErrorKind::Misconfigured, "connect", message);
+        // Else sqlx would take what stands before the first colon for one, and a password for a database.
+        if !["postgres://", "postgresql://"].iter().any(|scheme| url.starts_with(scheme)) {
+            return Err(misconfigured(
+                "the URL of the audit store should begin with `postgres://`".to_owned(),
+            ));
+        }
         let options = url.parse::<PgConnectOptions>().map_err(|error| {
-            let message = format!("the URL of the audit store is not understood: {error}");
-            BackendError::new(BackendErrorKind::Misconfigured, "connect", message)
+            misconfigured(format!("the URL of the audit store is not understood: {error}"))
         })?;
         Self::connect_with(options).await
     }
