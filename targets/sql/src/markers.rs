@@ -80,8 +80,12 @@ impl<D: TargetDialect> SqlTarget<D> {
         let (rows, history) = (&self.rows, &fence.history);
         let mut stands = rows.lock_fence(operation, &mut transaction, &self.pool, history).await?;
         if stands.is_none() {
-            // So that those who raise the first one at once wait for each other, too.
-            operation.execute(&mut transaction, rows.first_fence(operation, history)?).await?;
+            // So that those who raise the first one at once wait for each other, too. Not in this
+            // transaction: on MySQL it has locked the place of the row that is missing, and so has theirs.
+            transaction.rollback().await.map_err(|error| operation.error(error))?;
+            operation.execute_alone(connection, &rows.first_fence(operation, history)?).await?;
+            transaction =
+                connection.begin_with(self.begin_look()).await.map_err(|error| operation.error(error))?;
             stands = rows.lock_fence(operation, &mut transaction, &self.pool, history).await?;
         }
         match &stands {
