@@ -152,6 +152,7 @@
 //!
 //! | feature | adds |
 //! |---|---|
+//! | `mysql` | `MySqlAuditStore` (audit store and lock) and `MySqlTarget`, for MariaDB and MySQL, over the same `flamingock::sqlx` |
 //! | `postgres` | `PostgresAuditStore` (audit store and lock) and `PostgresTarget`, over the same `flamingock::sqlx` |
 //! | `sqlite` | `SqliteAuditStore` (audit store and lock) and `SqliteTarget`, over [`sqlx`](https://docs.rs/sqlx), re-exported as `flamingock::sqlx` |
 //! | `testing` | `flamingock::testing`: the conformance suites for authors of stores and targets |
@@ -173,10 +174,17 @@ pub use flamingock_core::change;
 
 #[cfg(feature = "testing")]
 pub use flamingock_testing as testing;
-#[cfg(any(feature = "postgres", feature = "sqlite"))]
+#[cfg(any(feature = "mysql", feature = "postgres", feature = "sqlite"))]
 pub use sqlx;
 
 /// PostgreSQL: [`PostgresAuditStore`](postgres::PostgresAuditStore) and
+/// MariaDB and MySQL: [`MySqlAuditStore`](mysql::MySqlAuditStore) and [`MySqlTarget`](mysql::MySqlTarget).
+#[cfg(feature = "mysql")]
+pub mod mysql {
+    pub use flamingock_store_sql::MySqlAuditStore;
+    pub use flamingock_target_sql::MySqlTarget;
+}
+
 /// [`PostgresTarget`](postgres::PostgresTarget).
 #[cfg(feature = "postgres")]
 pub mod postgres {
