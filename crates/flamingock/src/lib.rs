@@ -155,6 +155,7 @@
 //! | `mysql` | `MySqlAuditStore` (audit store and lock) and `MySqlTarget`, for MariaDB and MySQL, over the same `flamingock::sqlx` |
 //! | `postgres` | `PostgresAuditStore` (audit store and lock) and `PostgresTarget`, over the same `flamingock::sqlx` |
 //! | `sqlite` | `SqliteAuditStore` (audit store and lock) and `SqliteTarget`, over [`sqlx`](https://docs.rs/sqlx), re-exported as `flamingock::sqlx` |
+//! | `cli` | `flamingock::cli::main`: the commands of the `flamingock` binary as the application's own |
 //! | `testing` | `flamingock::testing`: the conformance suites for authors of stores and targets |
 
 pub mod prelude;
@@ -165,19 +166,20 @@ pub mod __private;
 
 pub use flamingock_core::{
     BackendError, BackendErrorKind, CancellationToken, Flamingock, FlamingockBuilder, History, RunError,
-    RunErrorKind, RunMode, audit, change_set, event, lock, memory, pipeline, plan, report, target,
+    RunErrorKind, RunMode, audit, change_set, event, lock, memory, operate, pipeline, plan, report, target,
 };
 pub use flamingock_macros::{apply, change, include_changes, rollback, verify};
 
 // Beside the attribute of the same name: a module and a macro do not collide.
 pub use flamingock_core::change;
 
+#[cfg(feature = "cli")]
+pub use flamingock_cli as cli;
 #[cfg(feature = "testing")]
 pub use flamingock_testing as testing;
 #[cfg(any(feature = "mysql", feature = "postgres", feature = "sqlite"))]
 pub use sqlx;
 
-/// PostgreSQL: [`PostgresAuditStore`](postgres::PostgresAuditStore) and
 /// MariaDB and MySQL: [`MySqlAuditStore`](mysql::MySqlAuditStore) and [`MySqlTarget`](mysql::MySqlTarget).
 #[cfg(feature = "mysql")]
 pub mod mysql {
@@ -185,6 +187,7 @@ pub mod mysql {
     pub use flamingock_target_sql::MySqlTarget;
 }
 
+/// PostgreSQL: [`PostgresAuditStore`](postgres::PostgresAuditStore) and
 /// [`PostgresTarget`](postgres::PostgresTarget).
 #[cfg(feature = "postgres")]
 pub mod postgres {

@@ -22,7 +22,7 @@ pub use operator::{Operator, Status};
 pub use preview::{
     Action, Examination, MarkerSeen, Preview, PreviewChange, PreviewStage, TargetCheck, Validation, Verdict,
 };
-pub use remote::{Line, Notice, PROTOCOL, REQUEST, RESULT};
+pub use remote::{Line, Notice, PROTOCOL, REQUEST, RESULT, signalled};
 pub use ruling::{Baseline, Resolution, Ruled, Ruling};
 pub use selection::{Only, SavedPlan, UndoSelection};
 pub use standing::{Standing, standing};

@@ -139,7 +139,7 @@ impl Remote {
                         let _ = events.line(&Line::Notice(notice));
                     }
                 });
-                app.cancelled_by_signals().answer(&request).await
+                app.stopped_by_signals().answer(&request).await
             }
             Err(error) => Answer::Failed(Box::new(Failure {
                 kind: RunErrorKind::Refused,
@@ -169,8 +169,15 @@ impl Out {
 }
 
 impl Flamingock {
+    /// The same, heard by one more listener.
+    #[must_use]
+    pub fn heard_by(&self, listener: impl Fn(&Event<'_>) + Send + Sync + 'static) -> Self {
+        self.listened_to(listener)
+    }
+
     /// The same, stopping at a safe point on SIGINT and SIGTERM.
-    fn cancelled_by_signals(mut self) -> Self {
+    #[must_use]
+    pub fn stopped_by_signals(mut self) -> Self {
         let token = self.settings.cancel.child_token();
         self.settings.cancel = token.clone();
         tokio::spawn(async move {
@@ -181,8 +188,9 @@ impl Flamingock {
     }
 }
 
+/// Resolves on SIGINT or SIGTERM.
 #[cfg(unix)]
-async fn signalled() {
+pub async fn signalled() {
     use tokio::signal::unix::{SignalKind, signal};
     let (Ok(mut interrupt), Ok(mut terminate)) =
         (signal(SignalKind::interrupt()), signal(SignalKind::terminate()))
@@ -195,8 +203,9 @@ async fn signalled() {
     }
 }
 
+/// Resolves on Ctrl-C.
 #[cfg(not(unix))]
-async fn signalled() {
+pub async fn signalled() {
     if tokio::signal::ctrl_c().await.is_err() {
         std::future::pending().await
     }

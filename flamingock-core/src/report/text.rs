@@ -142,11 +142,13 @@ pub(super) fn explanation(report: &Report) -> String {
         let error = change.error.as_ref().map(|error| format!(": {error}"));
         let note = change.note.as_ref().map(|note| format!("; {note}"));
         let next = match change.outcome {
-            ChangeOutcome::Issue => {
-                "; look at the target, then settle it with a #[verify], \
-                 or with `recovery = always_retry` if it may be applied twice"
-            }
-            _ => "",
+            ChangeOutcome::Issue => format!(
+                "; look at the target (`flamingock issue get -c {id}` says how), then rule: \
+                 `flamingock audit fix -c {id} -r APPLIED --reason ..` if the target has the change, \
+                 `-r ROLLED_BACK` if it has not and is to run again; or give the change a #[verify], \
+                 or `recovery = always_retry` if it may be applied twice"
+            ),
+            _ => String::new(),
         };
         let (error, note) = (error.unwrap_or_default(), note.unwrap_or_default());
         format!("\n  - {source}: change `{id}` on `{target}`: {}{error}{note}{next}", change.outcome)

@@ -1,0 +1,73 @@
+use std::time::Duration;
+
+use flamingock_core::operate::{Resolution, Ruling};
+use serde_json::json;
+
+use super::shared;
+use crate::error::Result;
+use crate::output::Done;
+use crate::session::Session;
+
+/// Rule on a change: the target has it, or it has not.
+///
+/// -r APPLIED means: the target has the change. It will not run.
+/// -r ROLLED_BACK means: the target has it not, and it will run again at the next start.
+#[derive(Debug, clap::Args)]
+#[command(
+    verbatim_doc_comment,
+    after_help = "Example:\n  flamingock audit fix -c add-tracking-code -r APPLIED --reason 'the column and the index are there'"
+)]
+pub(crate) struct Args {
+    /// Id of the change
+    #[arg(short, long = "change-id", value_name = "ID")]
+    change: String,
+    /// APPLIED: the target has it. ROLLED_BACK: it has not, and it will run again
+    #[arg(short, long, value_name = "APPLIED|ROLLED_BACK", value_parser = resolution)]
+    resolution: Resolution,
+    /// Why, for those who read the audit later
+    #[arg(long, value_name = "TEXT")]
+    reason: String,
+    /// Who rules; your user name unless told
+    #[arg(long, value_name = "NAME")]
+    operator: Option<String>,
+    /// Correct a change that is settled
+    #[arg(long = "override")]
+    correct: bool,
+    /// Rule although the next start may settle it, or (ruled ROLLED_BACK again) against the target's marker
+    #[arg(long)]
+    force: bool,
+    /// How long to wait for the lock
+    #[arg(long, value_name = "TIME", default_value = "70s", value_parser = humantime::parse_duration)]
+    wait: Duration,
+}
+
+fn resolution(text: &str) -> std::result::Result<Resolution, String> {
+    Resolution::parse(&text.to_uppercase().replace('-', "_")).ok_or_else(|| {
+        "write APPLIED (the target has it) or ROLLED_BACK (it has not, and it will run again)".to_owned()
+    })
+}
+
+pub(crate) async fn run(session: &Session, args: Args) -> Result<Done> {
+    let operator = session.waiting_operator(args.wait).await?;
+    let status = shared::status(&operator).await?;
+    if status.change(&args.change).is_none() {
+        let known = status.changes.iter().map(|(entry, _)| entry.change.as_str());
+        return Err(shared::unknown_change(&args.change, known));
+    }
+    let ruling = Ruling::new(args.change, args.resolution, args.reason)
+        .by(session.operator_name(args.operator.as_deref()))
+        .correct(args.correct)
+        .force(args.force);
+    let ruled = operator.rule(&ruling).await?;
+    let before = ruled.before.state.map_or("", flamingock_core::audit::AuditState::as_str);
+    let after = ruled.entry.state.map_or("", flamingock_core::audit::AuditState::as_str);
+    let next = match args.resolution {
+        Resolution::Applied => "It will not run.",
+        Resolution::RolledBack => "It will run again at the next start.",
+    };
+    let text = format!(
+        "{}: {before} -> {after} (entry {}, by {})\n{next}",
+        ruled.entry.change, ruled.entry.sequence, ruling.operator
+    );
+    Done::new(json!({ "before": ruled.before, "entry": ruled.entry }), text)
+}

@@ -1,0 +1,63 @@
+use std::path::{Path, PathBuf};
+
+use serde::Deserialize;
+
+use crate::error::{Problem, Result};
+use crate::secret::{Secrets, expand};
+
+/// Read from the working directory when nothing else is said.
+const FILE: &str = "flamingock.toml";
+
+/// `flamingock.toml`. The reference is `docs/src/cli.md`.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Config {
+    pub(crate) audit_store: Option<String>,
+    pub(crate) table_prefix: Option<String>,
+    /// Schema of the tables, on PostgreSQL.
+    pub(crate) schema: Option<String>,
+    pub(crate) service: Option<String>,
+    pub(crate) tenant: Option<String>,
+    pub(crate) operator: Option<String>,
+    pub(crate) app: Option<App>,
+}
+
+/// The application, for what needs its code.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct App {
+    pub(crate) path: PathBuf,
+    #[serde(default)]
+    pub(crate) args: Vec<String>,
+}
+
+impl Config {
+    /// From the file that was named, or from the one in the working directory if there is one.
+    pub(crate) fn read(named: Option<&Path>, secrets: &mut Secrets) -> Result<Self> {
+        let path = named.unwrap_or(Path::new(FILE));
+        let text = match std::fs::read_to_string(path) {
+            Ok(text) => text,
+            Err(error) if named.is_none() && error.kind() == std::io::ErrorKind::NotFound => {
+                return Ok(Self::default());
+            }
+            Err(error) => return Err(unusable(path, &error.to_string())),
+        };
+        // The parser's message quotes the line, which may hold a password.
+        let mut config: Self = toml::from_str(&text).map_err(|error| {
+            let line = error.span().map(|span| text[..span.start].matches('\n').count() + 1);
+            let at = line.map(|line| format!(" line {line}:")).unwrap_or_default();
+            unusable(path, &format!("{at} {}", error.message()))
+        })?;
+        let Self { audit_store, table_prefix, schema, service, tenant, operator, app } = &mut config;
+        let texts = [audit_store, table_prefix, schema, service, tenant, operator].into_iter().flatten();
+        for text in texts.chain(app.iter_mut().flat_map(|app| &mut app.args)) {
+            *text = expand(text, secrets).map_err(|problem| unusable(path, &problem))?;
+        }
+        Ok(config)
+    }
+}
+
+fn unusable(path: &Path, problem: &str) -> Problem {
+    let message = format!("the configuration {}: {}", path.display(), problem.trim());
+    Problem { exit: 2, ..Problem::new("CONFIG", message) }
+}

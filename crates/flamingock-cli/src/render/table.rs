@@ -1,0 +1,50 @@
+use comfy_table::{ColumnConstraint, ContentArrangement, Width, presets};
+
+use crate::output::{Output, Tone, width};
+
+/// A table of the width of the terminal, in pages that look like one.
+pub(crate) struct Table<'a> {
+    output: &'a Output,
+    header: Vec<&'static str>,
+    /// Width of each column, fixed from the first page on where there are several.
+    widths: Option<Vec<u16>>,
+    began: bool,
+}
+
+impl<'a> Table<'a> {
+    pub(crate) fn new(output: &'a Output, header: &[&'static str]) -> Self {
+        Self { output, header: header.to_vec(), widths: None, began: false }
+    }
+
+    /// The same with columns of these shares of the width, for a table that comes in pages.
+    pub(crate) fn shares(mut self, shares: &[u16]) -> Self {
+        let all: u16 = shares.iter().sum();
+        let room = width().saturating_sub(2 * u16::try_from(shares.len()).unwrap_or(0));
+        let share = |share: &u16| (u32::from(room) * u32::from(*share) / u32::from(all.max(1))).max(4);
+        self.widths = Some(shares.iter().map(|s| u16::try_from(share(s)).unwrap_or(u16::MAX)).collect());
+        self
+    }
+
+    /// The next page; the header is in the first.
+    pub(crate) fn page(&mut self, rows: Vec<Vec<(String, Tone)>>) -> String {
+        let mut table = comfy_table::Table::new();
+        table.load_style(presets::NOTHING).set_content_arrangement(ContentArrangement::Dynamic);
+        table.set_width(width());
+        if !self.began {
+            let header = self.header.iter().map(|title| self.output.paint(Tone::Strong, title));
+            table.set_header(header.collect::<Vec<_>>());
+        }
+        self.began = true;
+        for row in rows {
+            let cells = row.iter().map(|(text, tone)| self.output.paint(*tone, text));
+            table.add_row(cells.collect::<Vec<_>>());
+        }
+        for (index, column) in table.column_iter_mut().enumerate() {
+            column.set_padding((0, 2));
+            if let Some(width) = self.widths.as_ref().and_then(|widths| widths.get(index)) {
+                column.set_constraint(ColumnConstraint::Absolute(Width::Fixed(width + 2)));
+            }
+        }
+        table.trim_fmt()
+    }
+}

@@ -1,0 +1,227 @@
+use std::ffi::OsString;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use flamingock_core::operate::{Answer, Notice, Operator, Outcome, Request};
+use flamingock_core::{CancellationToken, Flamingock, History};
+
+use crate::args::Global;
+use crate::child::{Child, Launch};
+use crate::config::Config;
+use crate::error::{Problem, Result};
+use crate::output::Output;
+use crate::place::{Naming, Place};
+use crate::secret::Secrets;
+
+/// What a command works with: the arguments that all share, and whoever can be asked.
+pub(crate) struct Session {
+    pub(crate) global: Global,
+    pub(crate) output: Output,
+    config: Config,
+    secrets: Secrets,
+    url: Option<String>,
+    app: Option<Flamingock>,
+    cancel: CancellationToken,
+}
+
+impl Session {
+    pub(crate) fn open(global: Global, app: Option<Flamingock>, output: Output) -> Result<Self> {
+        let mut secrets = Secrets::default();
+        let config = Config::read(global.config.as_deref(), &mut secrets)?;
+        let url = global.audit_store.clone().or_else(|| config.audit_store.clone());
+        if let Some(url) = &url {
+            secrets.add_url(url);
+        }
+        let cancel = CancellationToken::new();
+        Ok(Self { global, output, config, secrets, url, app, cancel })
+    }
+
+    pub(crate) fn secrets(&self) -> Secrets {
+        self.secrets.clone()
+    }
+
+    /// Who works here: as configured, or the user's name.
+    pub(crate) fn operator_name(&self, named: Option<&str>) -> String {
+        let from_env = || ["USER", "LOGNAME", "USERNAME"].iter().find_map(|name| std::env::var(name).ok());
+        let host = || gethostname::gethostname().to_string_lossy().into_owned();
+        named
+            .map(str::to_owned)
+            .or_else(|| self.config.operator.clone())
+            .unwrap_or_else(|| format!("{}@{}", from_env().unwrap_or_else(|| "unknown".to_owned()), host()))
+    }
+
+    // ---- the audit store ----
+
+    async fn place(&self) -> Result<Place> {
+        let Some(url) = &self.url else {
+            return Err(Problem::usage(
+                "which audit store? Give --audit-store URL, set FLAMINGOCK_AUDIT_STORE, or write \
+                 `audit_store = \"..\"` in flamingock.toml",
+            ));
+        };
+        let Config { table_prefix, schema, .. } = self.config.clone();
+        Place::open(url, &Naming { table_prefix, schema }).await
+    }
+
+    /// An operator for the one history that is meant.
+    pub(crate) async fn operator(&self) -> Result<Operator> {
+        let mut all = self.operators().await?;
+        match (all.pop(), all.is_empty()) {
+            (Some(one), true) => Ok(one),
+            (last, _) => {
+                let mut names: Vec<String> = all.iter().map(name).collect();
+                names.extend(last.as_ref().map(name));
+                let list = names.join("\n  ");
+                Err(Problem::usage(format!(
+                    "whose changes? Say --service NAME (and --tenant NAME). The audit store has:\n  {list}"
+                )))
+            }
+        }
+    }
+
+    /// An operator for each history that may be meant; at least one.
+    pub(crate) async fn operators(&self) -> Result<Vec<Operator>> {
+        if let Some(app) = &self.app {
+            return Ok(vec![app.operator().cancel_on(self.cancelled_by_signals())]);
+        }
+        let place = self.place().await?;
+        let all = place.audit.histories().await?;
+        if all.is_empty() {
+            let address = place.audit.address();
+            let message = format!(
+                "there is no audit in {address}: has the application run with this store and these table names?"
+            );
+            return Err(Problem::new("NO_HISTORY", message));
+        }
+        let service = self.global.service.as_ref().or(self.config.service.as_ref());
+        let tenant = self.global.tenant.as_ref().or(self.config.tenant.as_ref());
+        let wanted = |history: &&History| {
+            service.is_none_or(|name| *name == history.service)
+                && tenant.is_none_or(|name| *name == history.tenant)
+        };
+        let found: Vec<&History> = all.iter().filter(wanted).collect();
+        if found.is_empty() {
+            let list: Vec<String> = all.iter().map(ToString::to_string).collect();
+            let wanted = [service, tenant].into_iter().flatten().map(String::as_str).collect::<Vec<_>>();
+            return Err(Problem::usage(format!(
+                "the audit store has no history `{}`. It has:\n  {}",
+                wanted.join("/").escape_debug(),
+                list.join("\n  ")
+            )));
+        }
+        let token = self.cancelled_by_signals();
+        let operator = |history: &History| {
+            let (audit, lock) = (Arc::clone(&place.audit), Arc::clone(&place.lock));
+            Operator::new(audit, lock, history.clone()).cancel_on(token.clone())
+        };
+        Ok(found.into_iter().map(operator).collect())
+    }
+
+    /// The same for a command that writes: waits so long for the lock, and says for whom.
+    pub(crate) async fn waiting_operator(&self, wait: Duration) -> Result<Operator> {
+        let output = self.output.clone();
+        Ok(self.operator().await?.lock_wait(wait).on_event(move |event| {
+            if let flamingock_core::event::Event::Waiting { holder } = event {
+                output.note(&crate::progress::waiting(holder));
+            }
+        }))
+    }
+
+    /// Whether there is an audit store to work on without the application.
+    pub(crate) fn has_store(&self) -> bool {
+        self.app.is_some() || self.url.is_some()
+    }
+
+    /// Whether the application can be asked.
+    pub(crate) fn has_app(&self) -> bool {
+        self.app.is_some() || self.global.app.is_some() || self.config.app.is_some()
+    }
+
+    /// What to type before a command's own arguments, for the guidance.
+    pub(crate) fn typed(&self) -> String {
+        let mut typed = crate::output::program();
+        if self.app.is_some() {
+            return typed;
+        }
+        for (flag, value) in [("--service", &self.global.service), ("--tenant", &self.global.tenant)] {
+            if let Some(value) = value {
+                typed.push_str(&format!(" {flag} {}", crate::render::quoted(value)));
+            }
+        }
+        typed
+    }
+
+    // ---- the application ----
+
+    /// Asks the application, in this process or in one that is started for it.
+    pub(crate) async fn ask(
+        &self,
+        request: Request,
+        mut notice: impl FnMut(Notice) + Send + 'static,
+    ) -> Result<Outcome> {
+        let answer = match &self.app {
+            Some(app) => {
+                let (send, mut receive) = tokio::sync::mpsc::unbounded_channel();
+                let app = app.heard_by(move |event| {
+                    if let Some(notice) = Notice::of(event) {
+                        let _ = send.send(notice);
+                    }
+                });
+                let shown = tokio::spawn(async move {
+                    while let Some(event) = receive.recv().await {
+                        notice(event);
+                    }
+                });
+                let answer = app.stopped_by_signals().answer(&request).await;
+                let _ = shown.await;
+                answer
+            }
+            None => Child::ask(self.launch()?, &request, notice).await?,
+        };
+        match answer {
+            Answer::Done(outcome) => Ok(outcome),
+            Answer::Failed(failure) => Err((*failure).into()),
+        }
+    }
+
+    fn launch(&self) -> Result<Launch> {
+        let (path, args): (PathBuf, Vec<OsString>) = match (&self.global.app, &self.config.app) {
+            (Some(path), _) => (path.clone(), self.global.app_args.clone()),
+            (None, Some(app)) if self.global.app_args.is_empty() => {
+                (app.path.clone(), app.args.iter().map(OsString::from).collect())
+            }
+            (None, Some(app)) => (app.path.clone(), self.global.app_args.clone()),
+            (None, None) => {
+                return Err(Problem::usage(format!(
+                    "`{}` needs the application's code: give its binary with --app PATH -- ARGS, or write \
+                     `[app]` in flamingock.toml",
+                    self.output.name
+                )));
+            }
+        };
+        let level = self.global.log_level.map(|level| level.filter());
+        Ok(Launch { path, args, level, timeout: self.global.app_timeout })
+    }
+
+    /// A token that SIGINT and SIGTERM cancel: waiting for the lock then ends.
+    fn cancelled_by_signals(&self) -> CancellationToken {
+        let (token, cancelled) = (self.cancel.clone(), self.cancel.clone());
+        tokio::spawn(async move {
+            flamingock_core::operate::signalled().await;
+            cancelled.cancel();
+        });
+        token
+    }
+}
+
+fn name(operator: &Operator) -> String {
+    operator.history().to_string()
+}
+
+impl std::fmt::Debug for Session {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        // Not the URL: it may hold a password.
+        f.debug_struct("Session").field("output", &self.output).finish_non_exhaustive()
+    }
+}

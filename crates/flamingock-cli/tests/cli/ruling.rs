@@ -1,0 +1,107 @@
+//! What an operator records.
+
+use std::process::Stdio;
+use std::time::{Duration, Instant};
+
+use crate::house::{Ended, House};
+
+const FIX: [&str; 3] = ["audit", "fix", "-c"];
+
+fn fix(house: &House, args: &[&str]) -> Ended {
+    house.run(&[&FIX, args].concat())
+}
+
+pub(crate) fn applied_means_that_it_does_not_run_and_rolled_back_that_it_runs_again() {
+    let house = House::after("broken");
+    let ruled =
+        fix(&house, &["write-flag", "-r", "APPLIED", "--reason", "it is there", "--operator", "jane"]);
+    ruled.exits(0).says("FAILED -> MANUAL_MARKED_AS_APPLIED").says("by jane").says("It will not run");
+    house.start("good").exits(0);
+    assert!(!house.path("flag").exists(), "it did not run");
+    house
+        .run(&["audit", "show", "write-flag"])
+        .exits(0)
+        .says("jane")
+        .says("it is there")
+        .says("answers   entry 6");
+
+    let house = House::after("broken");
+    fix(&house, &["write-flag", "-r", "rolled-back", "--reason", "it is not there"])
+        .exits(0)
+        .says("run again");
+    house.start("good").exits(0);
+    assert!(house.path("flag").exists(), "it ran");
+    house.run(&["audit", "verify"]).exits(0);
+}
+
+pub(crate) fn a_ruling_needs_a_reason_a_change_and_something_to_settle() {
+    let house = House::after("broken");
+    let ok = ["-r", "APPLIED", "--reason", "x"];
+    fix(&house, &[&["write-flga"][..], &ok].concat()).exits(1).says("did you mean `write-flag`?");
+    fix(&house, &[&["create-orders"][..], &["-r", "ROLLED_BACK", "--reason", "x"]].concat())
+        .exits(1)
+        .says("--override");
+    fix(&house, &["write-flag", "-r", "APPLIED"]).exits(2).says("--reason");
+    fix(&house, &["write-flag", "-r", "APPLIED", "--reason", "  "]).exits(1).says("reason is required");
+    fix(&house, &["write-flag", "-r", "MAYBE", "--reason", "x"])
+        .exits(2)
+        .says("it has not, and it will run again");
+    fix(&house, &["write-flag", "-r", "APPLIED", "--reason", "x", "--wait", "soon"]).exits(2);
+    let answer = fix(&house, &["nope", "-r", "APPLIED", "--reason", "x", "--json"]).exits(1).json();
+    assert_eq!(answer["error"]["kind"], "UNKNOWN_CHANGE");
+    house.run(&["audit", "verify"]).exits(0).says("6 entries");
+    fix(&house, &["create-orders", "-r", "ROLLED_BACK", "--reason", "x", "--override"]).exits(0);
+}
+
+pub(crate) fn a_change_that_runs_is_locked_and_names_its_holder() {
+    let house = House::new();
+    let mut app = house.app("slow").stdout(Stdio::null()).spawn().expect("starts");
+    let began = Instant::now();
+    while !house.path("started").exists() {
+        assert!(began.elapsed() < Duration::from_secs(20), "it never came to its change");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    house.run(&["status"]).exits(0).says("Running  write-flag").says("1 running");
+    house.run(&["lock", "status"]).exits(0).says("The lock is held").says("orders@");
+    let locked = fix(&house, &["write-flag", "-r", "APPLIED", "--reason", "x", "--wait", "1s"]).exits(4);
+    locked.says("orders@").says("waiting:");
+    let answer = fix(&house, &["write-flag", "-r", "APPLIED", "--reason", "x", "--wait", "1s", "--json"])
+        .exits(4)
+        .json();
+    assert_eq!(answer["error"]["kind"], "LOCK_TIMEOUT");
+    // Dead, it loses the lock when its lease ends; the ruling waits for that.
+    app.kill().expect("is killed");
+    app.wait().expect("is gone");
+    fix(&house, &["write-flag", "-r", "ROLLED_BACK", "--reason", "killed", "--wait", "20s"]).exits(0);
+    house.start("good").exits(0);
+}
+
+pub(crate) fn a_lock_is_released_by_force_and_with_a_reason() {
+    let house = House::new();
+    house.run(&["lock", "release", "--force", "--reason", "x"]).exits(1).says("there is no file");
+    let mut app = house.app("slow").stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("starts");
+    while !house.path("started").exists() {
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    house.run(&["lock", "release", "--reason", "x"]).exits(4).says("--force");
+    house.run(&["lock", "release", "--force"]).exits(2).says("--reason");
+    house
+        .run(&["lock", "release", "--force", "--reason", "it hangs"])
+        .exits(0)
+        .says("Took the lock from orders@");
+    assert!(!app.wait().expect("ends").success(), "it was put out of office");
+    house.run(&["lock", "release", "--force", "--reason", "x"]).exits(0).says("nothing to release");
+    house.run(&["audit", "list", "--history"]).exits(0).says("unlock").says("broke the lock of");
+    house.run(&["audit", "verify"]).exits(0);
+}
+
+pub(crate) fn a_tag_can_be_undone_to() {
+    let house = House::new();
+    house.ask("good", &["execute", "apply", "--until", "create-orders"]).exits(0);
+    house.run(&["tag", "v1"]).exits(0).says("Tagged as v1");
+    house.run(&["tag", "v1"]).exits(1).says("is taken");
+    house.ask("good", &["execute", "apply", "--until", "add-tracking"]).exits(0);
+    house.ask("good", &["undo", "--tag", "v9", "--yes"]).exits(1).says("no tag `v9`");
+    house.ask("good", &["undo", "--tag", "v1", "--yes"]).exits(0).says("UNDONE").says("applies them again");
+    house.run(&["audit", "list"]).exits(0).says("ROLLED_BACK");
+}
