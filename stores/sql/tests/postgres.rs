@@ -178,7 +178,7 @@ async fn a_head_is_read_after_the_server_has_ended_the_connection() {
     let schema = schema().await;
     ready(&schema).await;
     let options = schema.through_proxy().application_name("to be ended");
-    let store = PostgresAuditStore::new(schema.pool_of(options)).schema(&schema.name);
+    let store = PostgresAuditStore::new(Schema::pool_of(options)).schema(&schema.name);
     office(&store, "run-1").await;
     for _ in 0..3 {
         schema
@@ -261,7 +261,7 @@ async fn what_cannot_work_is_refused_before_anything_runs() {
 async fn text_is_text_whatever_the_server_takes_a_backslash_for() {
     let schema = schema().await;
     let settings = [("standard_conforming_strings", "off"), ("backslash_quote", "on")];
-    let pool = schema.pool_of(schema.through_proxy().options(settings));
+    let pool = Schema::pool_of(schema.through_proxy().options(settings));
     let store = PostgresAuditStore::new(pool).schema(&schema.name);
     AuditStore::initialize(&store).await.unwrap();
     for text in ["\\", "\\'", "'\\''", "\\\\'; DROP SCHEMA public; --", "$$ $1 %s ?", "\u{1F9A9}", "a\nb\tc"]
@@ -283,7 +283,7 @@ async fn under_the_strictest_isolation_lost_races_are_tried_again() {
             let schema = Arc::clone(&schema);
             tokio::spawn(async move {
                 let options = schema.options().options([("default_transaction_isolation", "serializable")]);
-                let store = PostgresAuditStore::new(schema.pool_of(options)).schema(&schema.name);
+                let store = PostgresAuditStore::new(Schema::pool_of(options)).schema(&schema.name);
                 for round in 0..5 {
                     office(&store, &format!("run-{task}-{round}")).await;
                     store.try_acquire(&request(&format!("owner-{task}"))).await.expect("acquire");
@@ -309,7 +309,7 @@ async fn an_append_whose_answer_is_lost_is_an_error_that_says_unavailable() {
     let lost = tokio::time::timeout(Duration::from_millis(500), lost).await;
     assert!(lost.is_err() || lost.is_ok_and(|lost| lost.is_err_and(|error| error.is_temporary())));
     // Whether it took effect is in the head, for whoever reaches it.
-    let other = PostgresAuditStore::new(schema.pool_of(schema.options())).schema(&schema.name);
+    let other = PostgresAuditStore::new(Schema::pool_of(schema.options())).schema(&schema.name);
     let head = other.head(&orders()).await.unwrap().unwrap();
     let entries = other.entries(&orders(), &EntryFilter::default()).await.unwrap();
     assert_eq!(head.sequence, entries.len() as u64);
@@ -320,7 +320,7 @@ async fn a_dropped_append_leaves_nothing_open() {
     let schema = schema().await;
     ready(&schema).await;
     let options = schema.options().application_name("dropped appends");
-    let store = PostgresAuditStore::new(schema.pool_of(options)).schema(&schema.name);
+    let store = PostgresAuditStore::new(Schema::pool_of(options)).schema(&schema.name);
     let in_office = office(&store, "run-1").await;
     for micros in (0..4000).step_by(200) {
         let digests = vec![micros.to_string()];
@@ -367,7 +367,7 @@ async fn settings_under_which_a_crash_loses_entries_are_told() {
         let fast = weakness.as_ref().is_some_and(|told| told.contains("fsync"));
         assert!(told == weak || fast, "{mode}: {weakness:?}");
         // It is a warning, not a refusal.
-        let store = PostgresAuditStore::new(schema.pool_of(options)).schema(&schema.name);
+        let store = PostgresAuditStore::new(Schema::pool_of(options)).schema(&schema.name);
         AuditStore::initialize(&store).await.unwrap();
     }
     schema.remove().await.unwrap();

@@ -91,7 +91,7 @@ impl Place {
     }
 
     fn of(schema: Schema, options: impl FnOnce(PgConnectOptions) -> PgConnectOptions) -> Self {
-        let pool = schema.pool_of(options(schema.through_proxy()));
+        let pool = Schema::pool_of(options(schema.through_proxy()));
         let target = PostgresTarget::new("orders-db", pool.clone())
             .schema(&schema.name)
             .lock_timeout(Duration::from_millis(800));
@@ -371,7 +371,7 @@ async fn who_is_in_the_way_is_named() {
     let place = Place::new(Way::Direct).await;
     let holder = PostgresTarget::new(
         "orders-db",
-        place.schema.pool_of(place.schema.options().application_name("orders of replica 7")),
+        Schema::pool_of(place.schema.options().application_name("orders of replica 7")),
     )
     .schema(&place.schema.name);
     let mut session = holder.open(Mode::Transactional).await.unwrap();
@@ -428,7 +428,7 @@ async fn a_commit_whose_answer_is_lost_is_an_error_and_the_marker_tells() {
     let lost = tokio::time::timeout(Duration::from_secs(1), session.commit()).await;
     assert!(!matches!(lost, Ok(Ok(()))), "it was acknowledged by nobody");
     // Over connections that work.
-    let pool = place.schema.pool_of(place.schema.options());
+    let pool = Schema::pool_of(place.schema.options());
     let other = PostgresTarget::new("orders-db", pool).schema(&place.schema.name);
     let marker = other.marker(&orders(), "add-users").await.unwrap().map(|marker| marker.state);
     assert_eq!((place.users().await, marker), (1, Some(MarkerState::Done)));
@@ -454,7 +454,7 @@ async fn a_server_that_cannot_be_written_is_refused() {
     let place = Place::new(Way::Direct).await;
     place.target.check().await.unwrap();
     let options = place.schema.options().options([("default_transaction_read_only", "on")]);
-    let target = PostgresTarget::new("orders-db", place.schema.pool_of(options));
+    let target = PostgresTarget::new("orders-db", Schema::pool_of(options));
     let words = ["read-only", "default_transaction_read_only"];
     assert_fails(target.check().await, BackendErrorKind::ReadOnly, &words);
     place.remove().await;

@@ -53,7 +53,7 @@ impl StorePlace for Place {
         if self.read_only.load(Ordering::SeqCst) {
             options = options.options([("default_transaction_read_only", "on")]);
         }
-        let store = PostgresAuditStore::new(self.schema.pool_of(options));
+        let store = PostgresAuditStore::new(Schema::pool_of(options));
         Ok(StoreHandle::both(store.schema(&self.schema.name)))
     }
 

@@ -5,10 +5,15 @@ pub(crate) mod mysql;
 pub(crate) mod postgres;
 pub(crate) mod proxy;
 
-/// Adds functions to a suite, each by its name.
+/// Adds functions to a suite, each by its name; `of` what they take, if they take anything.
+#[allow(unused_macros, reason = "the conformance suites bring their own lists")]
 macro_rules! add_cases {
+    ($suite:ident of $given:ident, $($case:ident),* $(,)?) => {
+        $($suite.case(stringify!($case), move || Box::pin($case($given)));)*
+    };
     ($suite:expr, $($case:ident),* $(,)?) => {
         $($suite.case(stringify!($case), || Box::pin($case()));)*
     };
 }
+#[allow(unused_imports, reason = "the conformance suites bring their own lists")]
 pub(crate) use add_cases;

@@ -46,11 +46,6 @@ impl Brand {
     pub(crate) fn available(self) -> Result<(), String> {
         self.url().map(drop)
     }
-
-    /// Those that there are, for tests that are no suite. None is no failure here: the suites tell.
-    pub(crate) fn there() -> impl Iterator<Item = Self> {
-        Self::ALL.into_iter().filter(|brand| brand.available().is_ok())
-    }
 }
 
 /// A database of the server that no other test sees, and a user who may do everything in it and nothing

@@ -99,10 +99,10 @@ impl Schema {
 
     /// Such a pool as an application has.
     pub(crate) fn pool(&self) -> PgPool {
-        self.pool_of(self.through_proxy())
+        Self::pool_of(self.through_proxy())
     }
 
-    pub(crate) fn pool_of(&self, options: PgConnectOptions) -> PgPool {
+    pub(crate) fn pool_of(options: PgConnectOptions) -> PgPool {
         PgPoolOptions::new()
             .max_connections(4)
             // A server that is away is asked again until then.
