@@ -26,10 +26,11 @@ use crate::{Limits, SqlTarget, TargetDialect};
 ///
 /// # What to know
 /// - **DDL commits.** On MySQL and MariaDB, `CREATE`, `ALTER`, `DROP` and their like commit what was done
-///   before them, and themselves. A transactional change may have them, and is applied exactly once when
-///   all goes well. When something fails after one of them, what it committed stays: the run then records
-///   that the change is partially applied, and nobody tries it again before an operator or a `#[verify]`
-///   has settled it. So give each DDL statement a change of its own; one that fails alone leaves nothing.
+///   before them, and themselves; one that fails has committed what was before it, too. A transactional
+///   change may have them, and is applied exactly once when all goes well. When something fails at or after
+///   the first of them, the run records that the change is partially applied, and nobody tries it again
+///   before an operator or the change's `#[verify]` has settled it. So give each DDL statement a change of
+///   its own, and a `#[verify]` that looks whether the table or column is there.
 /// - Each change gets a connection of its own, opened as the pool's are and closed after it, with
 ///   `autocommit = 0`: what follows a statement that committed is a new transaction. What a change sets on
 ///   its connection is seen by nobody else.
