@@ -1,5 +1,7 @@
-//! What a developer types often: `cargo xtask test`, `cargo xtask services` and `cargo xtask fmt`.
+//! What a developer types often: `cargo xtask test`, `cargo xtask services`, `cargo xtask bench` and
+//! `cargo xtask fmt`.
 
+mod bench;
 mod fmt;
 mod interrupt;
 mod services;
@@ -30,6 +32,12 @@ enum Command {
     },
     /// Start the servers that tests need, print their URLs as shell exports, and stay until Ctrl-C
     Services,
+    /// Measure Flamingock beside sqlx migrate, refinery and sea-orm-migration, on PostgreSQL and SQLite
+    Bench {
+        /// `--quick` for a small run, `--json FILE` for the results as data
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        arguments: Vec<OsString>,
+    },
     /// Format the workspace, also the changes that `include_changes!` declares
     Fmt {
         /// Change nothing; fail when something is not formatted
@@ -42,6 +50,7 @@ fn main() -> Result<ExitCode> {
     let passed = match Arguments::parse().command {
         Command::Test { arguments } => test::run(&arguments)?,
         Command::Services => services::run().map(|()| true)?,
+        Command::Bench { arguments } => bench::run(&arguments)?,
         Command::Fmt { check } => fmt::run(check)?,
     };
     Ok(if passed { ExitCode::SUCCESS } else { ExitCode::FAILURE })

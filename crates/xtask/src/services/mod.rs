@@ -61,8 +61,17 @@ pub(crate) struct Services {
 impl Services {
     /// Installs what is missing and starts what is not given, one after the other, until each answers.
     pub(crate) fn start(interrupt: &Interrupt) -> Result<Self> {
+        Self::start_those(|_| true, interrupt)
+    }
+
+    /// The same for those with these names.
+    pub(crate) fn start_only(names: &[&str], interrupt: &Interrupt) -> Result<Self> {
+        Self::start_those(|service| names.contains(&service.name), interrupt)
+    }
+
+    fn start_those(wanted: impl Fn(&Service) -> bool, interrupt: &Interrupt) -> Result<Self> {
         let is_given = |service: &Service| env::var_os(service.variable).is_some_and(|url| !url.is_empty());
-        let (given, absent): (Vec<_>, Vec<_>) = SERVICES.into_iter().partition(is_given);
+        let (given, absent): (Vec<_>, Vec<_>) = SERVICES.into_iter().filter(wanted).partition(is_given);
         let own: Vec<_> =
             absent.into_iter().filter_map(|Service { variable, own, .. }| Some((variable, own?))).collect();
         packages::install(own.iter().map(|(variable, own)| (own.program, own.package, *variable)))?;
