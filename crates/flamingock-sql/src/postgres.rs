@@ -154,7 +154,7 @@ pub(crate) fn diagnose_state(state: &str, message: &str) -> Diagnosis {
         (_, "42P05" | "26000") => (
             Misconfigured,
             "prepared statements do not go with a connection pooler in transaction mode: \
-             use a pool with `statement_cache_capacity(0)`, or connect without the pooler",
+             use `sqlx::raw_sql`, or connect without the pooler",
         ),
         (_, "53100") => (StorageFull, "free space on the server's disk"),
         (_, "53300") => (Unavailable, "the server has no connection left: use fewer, or allow more"),

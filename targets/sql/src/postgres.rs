@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 use flamingock_core::target::Mode;
 use flamingock_core::{BackendError, BackendErrorKind};
 use flamingock_sql::{Dialect, Operation, Postgres, Row};
+use sqlx::Connection as _;
 use sqlx::postgres::{PgConnectOptions, PgConnection, PgPool};
 
 use crate::{Limits, SqlTarget, TargetDialect};
@@ -36,9 +37,12 @@ use crate::{Limits, SqlTarget, TargetDialect};
 /// - A change that runs `COMMIT` or `ROLLBACK` itself fails. What it committed stays, and its marker says so.
 /// - What a change that is given up was doing is ended with `pg_terminate_backend`, which a role may do to
 ///   its own sessions.
-/// - PgBouncer in transaction mode will do (it needs `ignore_startup_parameters = extra_float_digits`, and a
-///   pool with `statement_cache_capacity(0)` for prepared statements of plain changes). Connections without
-///   it are better: only there can another process' session be ended for certain.
+/// - A change that runs `ROLLBACK` itself and goes on fails, too; but what it did after that, outside any
+///   transaction, stays, and no marker tells of it.
+/// - PgBouncer in transaction mode will do (sqlx needs `ignore_startup_parameters = extra_float_digits`), but
+///   a plain change has to send its statements with `sqlx::raw_sql`: the two messages of a prepared one may
+///   get to different servers. Connections without it are better: only there can another process' session
+///   be ended for certain.
 pub type PostgresTarget = SqlTarget<Postgres>;
 
 impl SqlTarget<Postgres> {
@@ -68,6 +72,11 @@ const LOOKING: Duration = Duration::from_secs(2);
 
 /// When a server process was started, in microseconds: with its id, one of a kind.
 const STARTED: &str = "(EXTRACT(EPOCH FROM backend_start) * 1000000)::bigint";
+
+/// Forgets the statements that sqlx has prepared, and no other.
+const DEALLOCATE: &str = "DO $do$ DECLARE prepared text; BEGIN \
+     FOR prepared IN SELECT name FROM pg_prepared_statements WHERE name LIKE 'sqlx%' LOOP \
+     EXECUTE format('DEALLOCATE %I', prepared); END LOOP; END $do$";
 
 /// A session of the server. Behind a connection pooler, process and start are of the connection that the
 /// pooler last lent; the name is the client's, wherever it is at work.
@@ -137,18 +146,9 @@ impl TargetDialect for Postgres {
         }
     }
 
-    /// A pool of one connection, for this session alone: only a pool hands out a transaction that owns its
-    /// connection.
-    fn connections(pool: &PgPool, _limits: &Limits) -> PgPool {
-        let options = pool.connect_options().as_ref().clone();
+    fn session_options(options: &PgConnectOptions, _limits: &Limits) -> PgConnectOptions {
         let name = application_name(options.get_application_name().unwrap_or_default());
-        pool.options()
-            .clone()
-            .min_connections(0)
-            .max_connections(1)
-            .idle_timeout(None)
-            .max_lifetime(None)
-            .connect_lazy_with(options.application_name(&name))
+        options.clone().application_name(&name)
     }
 
     fn begin_change(limits: &Limits) -> String {
@@ -167,18 +167,27 @@ impl TargetDialect for Postgres {
     async fn watch(
         connections: &PgPool,
         connection: &mut PgConnection,
-        _mode: Mode,
+        mode: Mode,
     ) -> Result<Watch, sqlx::Error> {
         let sql = format!(
-            "SELECT pid, {STARTED}, application_name FROM pg_stat_activity WHERE pid = pg_backend_pid()"
+            "SELECT pid, {STARTED}, application_name, \
+             (SELECT COUNT(*) FROM pg_prepared_statements WHERE name LIKE 'sqlx%') \
+             FROM pg_stat_activity WHERE pid = pg_backend_pid()"
         );
         let rows = Self::rows(connection, sql).await?;
         let row = rows.first().ok_or(sqlx::Error::RowNotFound)?;
-        let read = || -> Result<SessionName, String> {
+        let read = || -> Result<(SessionName, i64), String> {
             let application = row.optional_text(2)?.unwrap_or_default().to_owned();
-            Ok(SessionName { process: row.integer(0)?, started: row.integer(1)?, application })
+            let session = SessionName { process: row.integer(0)?, started: row.integer(1)?, application };
+            Ok((session, row.integer(3)?))
         };
-        let session = read().map_err(|problem| sqlx::Error::Decode(problem.into()))?;
+        let (session, prepared) = read().map_err(|problem| sqlx::Error::Decode(problem.into()))?;
+        if prepared > 0 && mode == Mode::Transactional {
+            // Others that a connection pooler lent this connection to left them, under the very names that
+            // sqlx gives to those of the change.
+            connection.clear_cached_statements().await?;
+            Self::execute(connection, DEALLOCATE.to_owned()).await?;
+        }
         Ok(Watch { session, connections: connections.clone() })
     }
 
@@ -210,7 +219,7 @@ impl TargetDialect for Postgres {
         let look = async {
             let mut connection = Self::connect(pool).await?;
             let rows = Self::rows(&mut connection, sql).await;
-            let _ = sqlx::Connection::close(connection).await;
+            let _ = connection.close().await;
             rows
         };
         let rows = tokio::time::timeout(LOOKING, look).await.ok()?.ok()?;
@@ -277,7 +286,7 @@ async fn end(
 ) -> Result<(), BackendError> {
     let mut connection = Postgres::connect(pool).await.map_err(|error| operation.error(error))?;
     let ended = until_gone(operation, &mut connection, session).await;
-    let _ = sqlx::Connection::close(connection).await;
+    let _ = connection.close().await;
     ended
 }
 

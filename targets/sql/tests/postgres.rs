@@ -57,6 +57,7 @@ fn main() -> ExitCode {
         pooled,
         behind_a_pooler_a_statement_dropped_half_way_is_stopped_before_abort_returns,
         behind_a_pooler_nobody_elses_session_is_ended,
+        behind_a_pooler_the_prepared_statements_of_changes_do_not_collide,
     );
     run([direct, pooled])
 }
@@ -326,6 +327,24 @@ async fn behind_a_pooler_nobody_elses_session_is_ended() {
     for other in others {
         other.await.unwrap().expect("it was none of theirs");
     }
+    place.remove().await;
+}
+
+async fn behind_a_pooler_the_prepared_statements_of_changes_do_not_collide() {
+    let place = Place::new(Way::Pooled).await;
+    for round in 0..10 {
+        let mut session = place.target.open(Mode::Transactional).await.unwrap();
+        let update = MarkerUpdate { change: format!("change-{round}"), ..update() };
+        assert_eq!(session.begin_marker(&place.fence, &update).await.unwrap(), Begun::Written);
+        for name in ["ann", "bob"] {
+            // Each round another statement, of the same name.
+            let insert = format!("INSERT INTO {}.users SELECT $1::text || '{round}'", place.schema.quoted());
+            sqlx::query(AssertSqlSafe(insert)).bind(name).execute(connection(&mut session)).await.unwrap();
+        }
+        session.finish_marker(&update).await.unwrap();
+        session.commit().await.unwrap();
+    }
+    assert_eq!(place.users().await, 20);
     place.remove().await;
 }
 
