@@ -453,6 +453,20 @@ async fn wait_returns_when_another_instance_has_applied_everything() {
 }
 
 #[tokio::test]
+async fn wait_is_over_for_an_older_release_when_a_newer_one_has_applied_more() {
+    let house = House::new();
+    house.app([put("a", "1")]).run().await.expect("applies");
+    // It appends, so the head no longer names the older pipeline.
+    house.app([put("a", "1"), put("b", "2")]).run().await.expect("applies");
+    let older = house
+        .builder([put("a", "1")])
+        .mode(RunMode::Wait(Duration::from_millis(100)))
+        .build()
+        .expect("is right");
+    assert_eq!(older.run().await.expect("is up to date").status, RunStatus::NoChanges);
+}
+
+#[tokio::test]
 async fn disabled_looks_at_nothing() {
     let house = House::new();
     house.store.set_online(false);

@@ -113,8 +113,13 @@ impl Run<'_> {
     }
 
     /// Mode `wait`: reads the head until it says that everything is applied.
-    pub(super) async fn await_others(&self, first: Option<Head>, timeout: Duration) -> Result<Head, Stop> {
+    pub(super) async fn await_others(
+        &mut self,
+        first: Option<Head>,
+        timeout: Duration,
+    ) -> Result<Head, Stop> {
         let deadline = Instant::now() + timeout;
+        let mut looked = first.as_ref().map(|head| head.sequence);
         let known = first.and_then(|head| head.verdict).map(|verdict| verdict.execution);
         let mut pauses = polling();
         while Instant::now() < deadline {
@@ -124,9 +129,12 @@ impl Run<'_> {
                 () = self.app.settings.cancel.cancelled() => return Err(Stop::cancelled()),
             }
             let Some(head) = self.read_head().await? else { continue };
-            if self.is_complete(&head) {
+            // Digests stand there when a run of some release has ended well.
+            let ended = !head.digests.is_empty() && looked != Some(head.sequence);
+            if self.is_complete(&head) || (ended && self.has_all().await?) {
                 return Ok(head);
             }
+            looked = ended.then_some(head.sequence).or(looked);
             let digest = &self.app.pipeline.digest;
             if let Some(verdict) = &head.verdict
                 && verdict.digest == *digest
