@@ -33,8 +33,8 @@ pub trait TargetDialect: Dialect {
     /// Why the database cannot be written to, if so, told from what [`PROBE`](Self::PROBE) gave.
     fn read_only(probed: &[Row]) -> Option<&'static str>;
 
-    /// A pool of one connection, for one session. It is closed with it.
-    fn connections(pool: &Pool<Self::Database>, limits: &Limits) -> Pool<Self::Database>;
+    /// How the connection of a session is opened, where the pool's connections are opened with `options`.
+    fn session_options(options: &Options<Self>, limits: &Limits) -> Options<Self>;
 
     /// Begins the transaction of a change. The fence is not locked by it, but by the next statement.
     fn begin_change(limits: &Limits) -> String;

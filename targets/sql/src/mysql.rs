@@ -3,7 +3,7 @@ use std::time::Duration;
 use flamingock_core::target::Mode;
 use flamingock_core::{BackendError, BackendErrorKind};
 use flamingock_sql::{Dialect as _, MySql, Operation, Row};
-use sqlx::mysql::{MySqlConnection, MySqlPool};
+use sqlx::mysql::{MySqlConnectOptions, MySqlConnection, MySqlPool};
 use sqlx::{ConnectOptions as _, Connection as _};
 use uuid::Uuid;
 
@@ -91,7 +91,7 @@ impl TargetDialect for MySql {
     const OF_THIS_TRANSACTION: &'static str = "";
     const COMMITS_BY_ITSELF: bool = true;
 
-    fn refusal(_options: &sqlx::mysql::MySqlConnectOptions) -> Option<String> {
+    fn refusal(_options: &MySqlConnectOptions) -> Option<String> {
         None
     }
 
@@ -100,17 +100,8 @@ impl TargetDialect for MySql {
         (!matches!(value, "OFF" | "0")).then_some("the server has `read_only` on: connect to the primary")
     }
 
-    /// A pool of one connection, for this session alone. Only a pool hands out a transaction that owns its
-    /// connection, and what is set on it must not come back to the user's.
-    fn connections(pool: &MySqlPool, _limits: &Limits) -> MySqlPool {
-        pool.options()
-            .clone()
-            .min_connections(0)
-            .max_connections(1)
-            .idle_timeout(None)
-            .max_lifetime(None)
-            .test_before_acquire(false)
-            .connect_lazy_with(pool.connect_options().as_ref().clone())
+    fn session_options(options: &MySqlConnectOptions, _limits: &Limits) -> MySqlConnectOptions {
+        options.clone()
     }
 
     fn begin_change(limits: &Limits) -> String {

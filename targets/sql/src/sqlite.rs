@@ -73,17 +73,8 @@ impl TargetDialect for Sqlite {
         None
     }
 
-    /// A pool of one connection, for this session alone. Only a pool hands out a transaction that owns
-    /// its connection, and closing it is the only way to be sure that such a connection is gone.
-    fn connections(pool: &SqlitePool, limits: &Limits) -> SqlitePool {
-        let options = pool.connect_options().as_ref().clone().busy_timeout(limits.lock_timeout);
-        pool.options()
-            .clone()
-            .min_connections(0)
-            .max_connections(1)
-            .idle_timeout(None)
-            .max_lifetime(None)
-            .connect_lazy_with(options)
+    fn session_options(options: &SqliteConnectOptions, limits: &Limits) -> SqliteConnectOptions {
+        options.clone().busy_timeout(limits.lock_timeout)
     }
 
     fn begin_change(_limits: &Limits) -> String {

@@ -99,7 +99,11 @@ impl<D: TargetDialect> SqlTarget<D> {
         Operation::new(name, self.options.as_ref())
     }
 
-    /// Connections for one session, unless the target is set up in a way that cannot work.
+    /// A pool of one connection, for one session, unless the target is set up in a way that cannot work.
+    ///
+    /// Only a pool hands out a transaction that owns its connection; closing it is the only way to be sure
+    /// that such a connection is gone; and what is set on the connection must not come back to the user's
+    /// pool.
     pub(crate) fn connections(
         &self,
         operation: &Operation<'_, D>,
@@ -109,7 +113,14 @@ impl<D: TargetDialect> SqlTarget<D> {
         if let Some(problem) = named.err().or_else(|| D::refusal(&self.options)) {
             return Err(operation.fail(BackendErrorKind::Misconfigured, problem));
         }
-        Ok(D::connections(&self.pool, &self.limits))
+        let pool = self.pool.options().clone();
+        Ok(pool
+            .min_connections(0)
+            .max_connections(1)
+            .idle_timeout(None)
+            .max_lifetime(None)
+            .test_before_acquire(false)
+            .connect_lazy_with(D::session_options(&self.options, &self.limits)))
     }
 }
 
