@@ -1,6 +1,7 @@
 //! The servers that tests need: each its own unprivileged process, on a free port, with a temporary
 //! folder. What the environment names is used instead.
 
+mod ferretdb;
 mod mariadb;
 mod packages;
 mod pgbouncer;
@@ -32,7 +33,7 @@ struct Own {
 }
 
 /// In the order of start: what another one needs comes before it.
-const SERVICES: [Service; 4] = [
+const SERVICES: [Service; 5] = [
     Service {
         name: "postgres",
         variable: "FLAMINGOCK_TEST_POSTGRES_URL",
@@ -50,6 +51,11 @@ const SERVICES: [Service; 4] = [
     },
     // MySQL proper is no package of Debian's: without a URL its tests are reported as ignored.
     Service { name: "mysql", variable: "FLAMINGOCK_TEST_MYSQL_URL", own: None },
+    Service {
+        name: "mongodb",
+        variable: "FLAMINGOCK_TEST_MONGODB_URL",
+        own: Some(Own { program: "go", package: "golang-go", start: ferretdb::start }),
+    },
 ];
 
 /// All servers that there are: started here, or given. Dropped, those started here stop.

@@ -1,0 +1,28 @@
+package handler
+
+import (
+	"context"
+	"sync"
+
+	"github.com/FerretDB/wire"
+)
+
+// oneAtATime lets one command in after the other. FerretDB 1 changes a document by reading and then
+// writing it, without a lock; MongoDB changes a document as a whole.
+func (h *Handler) oneAtATime() {
+	var one sync.Mutex
+
+	for _, cmd := range h.commands {
+		handle := cmd.Handler
+		if handle == nil {
+			continue
+		}
+
+		cmd.Handler = func(ctx context.Context, msg *wire.OpMsg) (*wire.OpMsg, error) {
+			one.Lock()
+			defer one.Unlock()
+
+			return handle(ctx, msg)
+		}
+	}
+}
