@@ -1,0 +1,236 @@
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use flamingock_core::audit::AuditState;
+use flamingock_core::pipeline::Stage;
+use flamingock_core::report::Report;
+use flamingock_core::{Flamingock, RunError};
+
+use super::changes::change;
+use super::check::Checker;
+use super::fault::{Fault, Op};
+use super::process::Process;
+use super::scenario::{LAST, Scenario, Task};
+use super::store::FaultyStore;
+use super::target::FaultyTarget;
+use super::world::World;
+
+/// Long enough for a run in real time, in which it is never extended.
+const LEASE: Duration = Duration::from_secs(2);
+
+/// A fault, and at which effect of its process it happens.
+pub(super) type At = (usize, Fault);
+
+/// What came of a case.
+#[derive(Debug, Default)]
+pub(super) struct Outcome {
+    /// How many effects each process had.
+    pub(super) effects: [usize; 2],
+    /// A fault makes no sense where it was to happen: the case does not count.
+    pub(super) refused: bool,
+    /// Something was late for every process: a longer delay makes no difference.
+    pub(super) outlived: bool,
+    pub(super) runs: usize,
+    pub(super) violations: Vec<String>,
+    pub(super) trace: Vec<String>,
+}
+
+type Running = Pin<Box<dyn Future<Output = Result<Report, RunError>>>>;
+
+enum Ended {
+    Finished(Box<Result<Report, RunError>>),
+    Died,
+    Paused(Running),
+}
+
+/// Runs the scenario with at most one fault in each of two processes, then once undisturbed.
+pub(super) fn run(scenario: &Scenario, faults: [Option<At>; 2], traced: bool) -> Outcome {
+    // The clock stands still while anything is at work, and jumps when all wait.
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build();
+    let stale = faults.iter().flatten().any(|(_, fault)| fault.pauses());
+    let mut case = Case {
+        scenario,
+        world: Arc::new(World::new(traced)),
+        checker: Checker::new(scenario, stale),
+        outcome: Outcome::default(),
+    };
+    runtime.expect("a runtime can be made").block_on(case.run(faults));
+    let Case { world, checker, mut outcome, .. } = case;
+    outcome.violations = checker.violations;
+    outcome.trace = world.trace();
+    outcome
+}
+
+struct Case<'a> {
+    scenario: &'a Scenario,
+    world: Arc<World>,
+    checker: Checker<'a>,
+    outcome: Outcome,
+}
+
+impl Case<'_> {
+    async fn run(&mut self, faults: [Option<At>; 2]) {
+        self.world.forget_lock().await;
+        for task in &self.scenario.before {
+            self.undisturbed(0, *task).await;
+        }
+
+        let mut asleep: Vec<(Arc<Process>, Running)> = Vec::new();
+        for (index, fault) in faults.into_iter().enumerate() {
+            let process = Process::new(index + 1, &self.world, fault);
+            let Some(run) = self.start(&process, self.scenario.faulty[index]).await else { continue };
+            let ended = drive(&process, run).await;
+            self.outcome.effects[index] = process.effects();
+            self.outcome.refused |= process.refused();
+            if self.outcome.refused {
+                return;
+            }
+            self.ended(&process, fault.map(|(_, fault)| fault), ended, &mut asleep).await;
+        }
+
+        // Whoever sleeps is to find that somebody else was there.
+        if let [(process, _)] = asleep.as_slice()
+            && process.name == 2
+        {
+            let between = Process::new(3, &self.world, None);
+            if let Some(run) = self.start(&between, Task::Apply).await {
+                let ended = drive(&between, run).await;
+                self.ended(&between, None, ended, &mut Vec::new()).await;
+            }
+        }
+        for (process, run) in asleep {
+            process.wakes.notify_one();
+            let ended = drive(&process, run).await;
+            self.ended(&process, None, ended, &mut Vec::new()).await;
+        }
+
+        self.world.settle().await;
+        self.outcome.outlived = self.world.outlived();
+        self.checker.always(&self.world, "after everything has arrived").await;
+        let last = self.undisturbed(LAST, Task::Apply).await;
+        if let Some(last) = last {
+            self.checker.last(&self.world, &last).await;
+        }
+    }
+
+    /// A run without faults, after everything before it has come to rest.
+    async fn undisturbed(&mut self, name: usize, task: Task) -> Option<Result<Report, RunError>> {
+        let process = Process::new(name, &self.world, None);
+        let run = self.start(&process, task).await?;
+        let Ended::Finished(result) = drive(&process, run).await else { return None };
+        self.finished(&process, None, &result).await;
+        Some(*result)
+    }
+
+    async fn ended(
+        &mut self,
+        process: &Arc<Process>,
+        fault: Option<Fault>,
+        ended: Ended,
+        asleep: &mut Vec<(Arc<Process>, Running)>,
+    ) {
+        let hit = process.hit();
+        match ended {
+            Ended::Finished(result) => self.finished(process, fault.zip(hit), &result).await,
+            Ended::Died => {
+                self.world.note(|| format!("      {} is dead", process.name));
+                self.checker.always(&self.world, &format!("after process {} died", process.name)).await;
+            }
+            Ended::Paused(run) => {
+                self.world.note(|| format!("      {} stands still", process.name));
+                self.checker.always(&self.world, &format!("while process {} sleeps", process.name)).await;
+                asleep.push((Arc::clone(process), run));
+            }
+        }
+    }
+
+    async fn finished(
+        &mut self,
+        process: &Process,
+        fault: Option<(Fault, Op)>,
+        result: &Result<Report, RunError>,
+    ) {
+        self.world.note(|| match result {
+            Ok(report) => format!("      {} ended: {}", process.name, report.status),
+            Err(error) => {
+                let message = error.to_string().replace('\n', " ");
+                format!("      {} ended: {:?}: {message}", process.name, error.kind())
+            }
+        });
+        let when = format!("after process {} ended", process.name);
+        self.checker.always(&self.world, &when).await;
+        let report = result.as_ref().unwrap_or_else(RunError::report);
+        self.checker.reported(&self.world, report, &when);
+        let excused = fault.is_some_and(|(fault, op)| fault.may_leave_the_lock(op));
+        let holder = self.world.lock_holder().await;
+        // Another, dead by now, may have it until its lease expires.
+        if !excused && holder.is_some_and(|holder| holder.execution == report.execution) {
+            self.checker.violated(&when, "the lock is not free");
+        }
+    }
+
+    /// A new start of the application, after the leases of all before it have expired.
+    async fn start(&mut self, process: &Arc<Process>, task: Task) -> Option<Running> {
+        tokio::time::advance(LEASE + Duration::from_secs(1)).await;
+        if self.scenario.lock_forgets {
+            self.world.forget_lock().await;
+        }
+        self.outcome.runs += 1;
+        self.world.note(|| format!("process {}: {task:?}", process.name));
+        let app = self.app(process);
+        let ids = match task {
+            Task::Apply => Vec::new(),
+            Task::Undo => self.undoable().await,
+        };
+        if task == Task::Undo && ids.is_empty() {
+            return None;
+        }
+        Some(Box::pin(async move {
+            match task {
+                Task::Apply => app.run().await,
+                Task::Undo => app.undo(&ids).await,
+            }
+        }))
+    }
+
+    fn app(&self, process: &Arc<Process>) -> Flamingock {
+        let mut builder = Flamingock::builder()
+            .service("orders")
+            .audit_store(FaultyStore::new(process))
+            .target(FaultyTarget::db(process))
+            .target(FaultyTarget::flags(process))
+            .lease(LEASE);
+        let mut stages: Vec<&str> = self.scenario.changes.iter().filter_map(|spec| spec.stage).collect();
+        stages.dedup();
+        for stage in stages {
+            builder = builder.stage(Stage::new(stage));
+        }
+        for (order, spec) in self.scenario.changes.iter().enumerate() {
+            builder = builder.change(change(spec, order, process));
+        }
+        builder.build().expect("the wiring is right")
+    }
+
+    /// What somebody who undoes finds applied.
+    async fn undoable(&self) -> Vec<&'static str> {
+        let entries = self.world.entries().await;
+        let is_applied = |id: &str| {
+            let latest = entries.iter().rev().find(|entry| entry.change == id);
+            latest.is_some_and(|entry| entry.state == Some(AuditState::Applied))
+        };
+        let specs = self.scenario.changes.iter().filter(|spec| spec.rollback && is_applied(spec.id));
+        specs.map(|spec| spec.id).collect()
+    }
+}
+
+/// Lets a run go on until it ends, dies or stands still.
+async fn drive(process: &Process, mut run: Running) -> Ended {
+    tokio::select! {
+        biased;
+        result = &mut run => return Ended::Finished(Box::new(result)),
+        () = process.died.notified() => return Ended::Died,
+        () = process.paused.notified() => {}
+    }
+    Ended::Paused(run)
+}

@@ -1,0 +1,254 @@
+use std::collections::BTreeMap;
+
+use flamingock_core::audit::{AuditEntry, AuditState, ChainHash, Operation, verify_chain};
+use flamingock_core::report::{ChangeOutcome, Report};
+use flamingock_core::{RunError, RunErrorKind};
+
+use super::changes::PARTS;
+use super::scenario::{ChangeSpec, Kind, Scenario};
+use super::world::World;
+
+/// Judges by what the targets contain and what the audit says.
+pub(super) struct Checker<'a> {
+    scenario: &'a Scenario,
+    /// A run that had stood still is at work besides another.
+    stale: bool,
+    pub(super) violations: Vec<String>,
+}
+
+/// What a target has of one change.
+#[derive(Debug)]
+struct Content {
+    on: [bool; 2],
+    /// How often each part was done and not taken back.
+    times: [u64; 2],
+    undone: [u64; 2],
+}
+
+impl Content {
+    fn of(keys: &BTreeMap<String, String>, id: &str) -> Self {
+        let number = |key: String| keys.get(&key).and_then(|text| text.parse().ok()).unwrap_or(0);
+        Self {
+            on: PARTS.map(|part| keys.contains_key(&format!("{id}.{part}"))),
+            times: PARTS.map(|part| number(format!("{id}.{part}.times"))),
+            undone: PARTS.map(|part| number(format!("{id}.{part}.undone"))),
+        }
+    }
+
+    fn all(&self) -> bool {
+        self.on.iter().all(|on| *on)
+    }
+
+    fn nothing(&self) -> bool {
+        self.on.iter().all(|on| !*on)
+    }
+
+    fn half(&self) -> bool {
+        !self.all() && !self.nothing()
+    }
+}
+
+impl<'a> Checker<'a> {
+    pub(super) fn new(scenario: &'a Scenario, stale: bool) -> Self {
+        Self { scenario, stale, violations: Vec::new() }
+    }
+
+    pub(super) fn violated(&mut self, when: &str, what: impl Into<String>) {
+        self.violations.push(format!("{} ({when})", what.into()));
+    }
+
+    fn content(world: &World, spec: &ChangeSpec) -> Content {
+        let keys = if spec.kind == Kind::Plain { world.flags.snapshot() } else { world.db.snapshot() };
+        Content::of(&keys, spec.id)
+    }
+
+    /// Nothing fences a target without transactions: what a stale run still does there under a strategy
+    /// that lets others go on is outside the promise, and the docs say so.
+    fn beyond_control(&self, spec: &ChangeSpec) -> bool {
+        self.stale && !spec.kind.is_transactional() && (spec.may_repeat() || spec.verify)
+    }
+
+    /// What must hold whenever no process is at work.
+    pub(super) async fn always(&mut self, world: &World, when: &str) {
+        let entries = world.entries().await;
+        self.log(world, &entries, when).await;
+        for spec in &self.scenario.changes {
+            let content = Self::content(world, spec);
+            self.times(spec, &content, &entries, when);
+            if !self.beyond_control(spec) {
+                self.agrees(spec, &content, latest(&entries, spec), when);
+            }
+        }
+        let complete = world.head().await.is_some_and(|head| !head.digests.is_empty());
+        if complete {
+            for spec in &self.scenario.changes {
+                let recorded = state(latest(&entries, spec)) == Some(AuditState::Applied);
+                let there = Self::content(world, spec).all() || self.beyond_control(spec);
+                if !recorded || !there {
+                    self.violated(when, format!("the digest is in the head, and `{}` is not there", spec.id));
+                }
+            }
+        }
+    }
+
+    /// The audit as a whole.
+    async fn log(&mut self, world: &World, entries: &[AuditEntry], when: &str) {
+        match verify_chain((0, ChainHash::GENESIS), entries) {
+            Err(error) => self.violated(when, format!("the chain is broken: {error}")),
+            Ok(stands) => {
+                let head =
+                    world.head().await.map_or((0, ChainHash::GENESIS), |head| (head.sequence, head.hash));
+                if head != stands {
+                    self.violated(when, "the head does not fit the last entry");
+                }
+            }
+        }
+        if entries.windows(2).any(|pair| pair[0].token > pair[1].token) {
+            self.violated(when, "a stale runner recorded");
+        }
+        for (sequence, hash) in world.acknowledged() {
+            let there = usize::try_from(sequence - 1).ok().and_then(|index| entries.get(index));
+            if there.is_none_or(|entry| entry.hash != hash) {
+                self.violated(when, format!("acknowledged entry {sequence} is lost"));
+            }
+        }
+    }
+
+    /// How often it was done.
+    fn times(&mut self, spec: &ChangeSpec, content: &Content, entries: &[AuditEntry], when: &str) {
+        let surplus = [0, 1].map(|part| content.times[part].saturating_sub(content.undone[part]));
+        let limit = match spec.kind {
+            Kind::Tx => [1, 1],
+            // What committed by itself is repeated with the rest.
+            Kind::Ddl if spec.may_repeat() => [u64::MAX, 1],
+            Kind::Ddl => [1, 1],
+            Kind::Plain | Kind::PlainOnDb if spec.may_repeat() || self.beyond_control(spec) => [u64::MAX; 2],
+            Kind::Plain | Kind::PlainOnDb => [1, 1],
+        };
+        if surplus.iter().zip(limit).any(|(surplus, limit)| *surplus > limit) {
+            let what = format!("the effect of `{}` is there twice without an undo in between", spec.id);
+            self.violated(when, what);
+        }
+        if spec.kind.is_transactional() || spec.may_repeat() || spec.verify {
+            return;
+        }
+        let mut before = None;
+        let mut started = 0;
+        for entry in entries.iter().filter(|entry| entry.change == spec.id) {
+            if entry.state == Some(AuditState::Started) && entry.operation == Operation::Apply {
+                started += 1;
+                if !matches!(before, None | Some(AuditState::RolledBack)) {
+                    self.violated(when, format!("`{}` was run again, silently", spec.id));
+                }
+            }
+            before = entry.state;
+        }
+        if content.times.iter().any(|times| *times > started) {
+            self.violated(when, format!("`{}` ran more often than the audit says", spec.id));
+        }
+    }
+
+    /// Whether the target has what the latest entry says.
+    fn agrees(&mut self, spec: &ChangeSpec, content: &Content, latest: Option<&AuditEntry>, when: &str) {
+        match state(latest) {
+            Some(AuditState::Applied) if !content.all() => {
+                self.violated(when, format!("`{}` is APPLIED, and the target has {content:?}", spec.id));
+            }
+            Some(AuditState::RolledBack) if content.half() => {
+                self.violated(when, format!("half of `{}` is there, and it is ROLLED_BACK", spec.id));
+            }
+            Some(AuditState::RolledBack) | None if !content.nothing() => {
+                let said = latest.map_or("not in the audit", |_| "ROLLED_BACK");
+                self.violated(when, format!("`{}` is {said}, and the target has {content:?}", spec.id));
+            }
+            _ => {}
+        }
+    }
+
+    /// What a run said about its changes.
+    pub(super) fn reported(&mut self, world: &World, report: &Report, when: &str) {
+        if self.stale {
+            return;
+        }
+        let details: Vec<_> = report.stages.iter().flat_map(|stage| &stage.details).cloned().collect();
+        for change in details {
+            let Some(spec) = self.scenario.changes.iter().find(|spec| spec.id == change.id) else { continue };
+            let content = Self::content(world, spec);
+            let wrong = match change.outcome {
+                ChangeOutcome::Applied | ChangeOutcome::Recovered => !content.all(),
+                ChangeOutcome::Undone => !content.nothing(),
+                ChangeOutcome::RolledBack => content.half() && !spec.may_repeat(),
+                _ => false,
+            };
+            if wrong {
+                let what = format!(
+                    "`{}` was reported as {}, and the target has {content:?}",
+                    spec.id, change.outcome
+                );
+                self.violated(when, what);
+            }
+        }
+    }
+
+    /// After everything came to rest and one undisturbed run: up to date, or an issue that the decision
+    /// table allows.
+    pub(super) async fn last(&mut self, world: &World, result: &Result<Report, RunError>) {
+        const WHEN: &str = "after the undisturbed run";
+        let entries = world.entries().await;
+        let mut open: BTreeMap<&str, bool> = BTreeMap::new();
+        for spec in &self.scenario.changes {
+            let latest = latest(&entries, spec);
+            if state(latest) != Some(AuditState::Applied) {
+                let allowed = may_be_an_issue(spec, &Self::content(world, spec), latest);
+                *open.entry(spec.stage.unwrap_or_default()).or_default() |= allowed;
+            }
+        }
+        match result {
+            Ok(_) if !open.is_empty() => self.violated(WHEN, "it succeeded, and not everything is applied"),
+            Ok(_) if world.head().await.is_none_or(|head| head.digests.is_empty()) => {
+                self.violated(WHEN, "it succeeded, and its digest is not in the head");
+            }
+            Err(error) if error.kind() != RunErrorKind::Issue => {
+                self.violated(WHEN, format!("it ended with {:?}: {error}", error.kind()));
+            }
+            Err(_) if open.is_empty() => self.violated(WHEN, "everything is applied, and it failed"),
+            Err(_) if open.values().any(|allowed| !allowed) => {
+                self.violated(WHEN, "a stage is blocked by something that should have been settled");
+            }
+            Ok(_) | Err(_) => {}
+        }
+        let report = result.as_ref().unwrap_or_else(RunError::report).clone();
+        for change in report.failing().filter(|change| change.outcome == ChangeOutcome::Issue) {
+            let Some(spec) = self.scenario.changes.iter().find(|spec| spec.id == change.id) else { continue };
+            if !may_be_an_issue(spec, &Self::content(world, spec), latest(&entries, spec)) {
+                self.violated(WHEN, format!("`{}` is an issue without need", spec.id));
+            }
+        }
+    }
+}
+
+/// Whether the decision table knows no other way out. The marker is not looked at: what the target has
+/// tells the same.
+fn may_be_an_issue(spec: &ChangeSpec, content: &Content, latest: Option<&AuditEntry>) -> bool {
+    let Some(entry) = latest else { return false };
+    let uncertain = [AuditState::Started, AuditState::Failed, AuditState::RollbackFailed];
+    if !entry.state.is_some_and(|state| uncertain.contains(&state)) {
+        return false;
+    }
+    let undoing = entry.operation == Operation::Undo;
+    let unsettled = if spec.verify { content.half() } else { undoing || !content.nothing() };
+    match spec.kind {
+        Kind::Tx => false,
+        Kind::Ddl => unsettled && (undoing || !spec.may_repeat()),
+        Kind::Plain | Kind::PlainOnDb if spec.verify => content.half() && (undoing || !spec.may_repeat()),
+        Kind::Plain | Kind::PlainOnDb => undoing || !spec.may_repeat(),
+    }
+}
+
+fn latest<'e>(entries: &'e [AuditEntry], spec: &ChangeSpec) -> Option<&'e AuditEntry> {
+    entries.iter().rev().find(|entry| entry.change == spec.id)
+}
+
+fn state(latest: Option<&AuditEntry>) -> Option<AuditState> {
+    latest.and_then(|entry| entry.state)
+}

@@ -1,0 +1,174 @@
+use flamingock_core::BackendErrorKind;
+
+/// An effect of a run: everything that passes between the runner and the rest of the world.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Op {
+    /// `AuditStore::initialize`.
+    Initialize,
+    /// `AuditStore::head`.
+    Head,
+    /// `AuditStore::take_office`.
+    TakeOffice,
+    /// `AuditStore::append`.
+    Append,
+    /// `AuditStore::latest`.
+    Latest,
+    /// `LockStore::try_acquire`.
+    TryAcquire,
+    /// `LockStore::extend`, from the run itself.
+    Extend,
+    /// `LockStore::release`.
+    Release,
+    /// `TargetSystem::check`.
+    Check,
+    /// `TargetSystem::open`.
+    Open,
+    /// `Markers::raise_fence`.
+    RaiseFence,
+    /// `Markers::marker`.
+    Look,
+    /// `Markers::survey`.
+    Survey,
+    /// `Markers::end_session`.
+    EndSession,
+    /// `Session::begin_marker`.
+    BeginMarker,
+    /// One statement of a change's apply or rollback.
+    Body,
+    /// A change's verify.
+    Verify,
+    /// `Session::finish_marker`.
+    FinishMarker,
+    /// `Session::commit`.
+    Commit,
+    /// `Session::rollback`.
+    Rollback,
+    /// `Session::abort`.
+    Abort,
+}
+
+/// Which server an effect goes to. An outage takes one of them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Side {
+    /// Audit store and lock.
+    Store,
+    /// All target systems.
+    Target,
+}
+
+impl Op {
+    /// Whether it changes anything. Of a read that failed nobody can tell whether it happened.
+    pub fn has_effect(self) -> bool {
+        !matches!(self, Self::Head | Self::Latest | Self::Check | Self::Look | Self::Survey | Self::Verify)
+    }
+
+    /// The server it goes to.
+    pub fn side(self) -> Side {
+        match self {
+            Self::Initialize
+            | Self::Head
+            | Self::TakeOffice
+            | Self::Append
+            | Self::Latest
+            | Self::TryAcquire
+            | Self::Extend
+            | Self::Release => Side::Store,
+            _ => Side::Target,
+        }
+    }
+}
+
+/// What happens to one effect.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fault {
+    /// The process dies before it.
+    KillBefore,
+    /// The process dies after it.
+    KillAfter,
+    /// The process dies before it, and the target notices late: its sessions stay open, with their
+    /// locks, until so many more effects have happened.
+    KillUnnoticed(u64),
+    /// It fails with this error and does nothing.
+    Fail(BackendErrorKind),
+    /// It happens, and the caller hears `Unavailable`.
+    LoseAnswer,
+    /// From here on the run does not reach this server any more.
+    CutBefore,
+    /// It happens, the caller hears nothing, and does not reach this server any more.
+    CutAfter,
+    /// The caller hears `Unavailable` at once; it happens after so many more effects, of this run or
+    /// of the next.
+    Late(u64),
+    /// The process dies; the request is on its way and lands after so many effects of the next.
+    KillLate(u64),
+    /// The whole process stands still before it, for longer than its lease, and wakes up after the
+    /// next run. It does not notice that time has passed.
+    PauseBefore(Sessions),
+    /// The same, after it.
+    PauseAfter(Sessions),
+}
+
+/// What a target does with the sessions of a process that stands still.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Sessions {
+    /// Keeps them, with their locks.
+    Stay,
+    /// Ends them: they idled for too long.
+    End,
+}
+
+impl Fault {
+    /// Those that are tried at every effect, the late ones apart.
+    pub fn all() -> Vec<Self> {
+        let mut all = Self::different();
+        all.extend([Self::KillAfter, Self::PauseAfter(Sessions::Stay), Self::PauseAfter(Sessions::End)]);
+        all
+    }
+
+    /// The same without those that are like another at the next effect.
+    pub fn different() -> Vec<Self> {
+        vec![
+            Self::KillBefore,
+            Self::KillUnnoticed(3),
+            Self::KillUnnoticed(12),
+            Self::Fail(BackendErrorKind::Unavailable),
+            Self::Fail(BackendErrorKind::Denied),
+            Self::LoseAnswer,
+            Self::CutBefore,
+            Self::CutAfter,
+            Self::PauseBefore(Sessions::Stay),
+            Self::PauseBefore(Sessions::End),
+        ]
+    }
+
+    /// Whether it says what happens to something that takes effect.
+    pub fn needs_an_effect(self) -> bool {
+        matches!(self, Self::LoseAnswer | Self::CutAfter)
+    }
+
+    /// Whether it says what becomes of open sessions.
+    pub fn needs_a_session(self) -> bool {
+        let end = matches!(self, Self::PauseBefore(Sessions::End) | Self::PauseAfter(Sessions::End));
+        end || matches!(self, Self::KillUnnoticed(_))
+    }
+
+    /// Whether the effect happens later.
+    pub fn is_late(self) -> bool {
+        matches!(self, Self::Late(_) | Self::KillLate(_))
+    }
+
+    /// Whether a stale run is at work besides the next one.
+    pub fn pauses(self) -> bool {
+        matches!(self, Self::PauseBefore(_) | Self::PauseAfter(_))
+    }
+
+    /// Whether the lock may stay taken until its lease expires, although the run came to an end.
+    pub fn may_leave_the_lock(self, op: Op) -> bool {
+        match self {
+            Self::CutBefore | Self::CutAfter => op.side() == Side::Store,
+            Self::Late(_) => matches!(op, Op::Release | Op::TryAcquire),
+            Self::Fail(_) | Self::LoseAnswer => op == Op::Release,
+            _ => false,
+        }
+    }
+}

@@ -1,0 +1,198 @@
+use flamingock_core::change::RecoveryStrategy;
+
+/// What is done with a change, and how it behaves.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct ChangeSpec {
+    pub(super) id: &'static str,
+    pub(super) kind: Kind,
+    pub(super) recovery: RecoveryStrategy,
+    pub(super) stage: Option<&'static str>,
+    pub(super) rollback: bool,
+    pub(super) verify: bool,
+    pub(super) fails: Fails,
+    pub(super) rollback_fails: Fails,
+    /// The first process in which neither fails any more.
+    pub(super) mended_in: usize,
+}
+
+/// How a change and its target are kept together.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kind {
+    /// One transaction.
+    Tx,
+    /// One transaction, which the first part commits by itself.
+    Ddl,
+    /// On the target without transactions.
+    Plain,
+    /// On the transactional target, with `transactional = false`.
+    PlainOnDb,
+}
+
+impl Kind {
+    pub(super) fn is_transactional(self) -> bool {
+        matches!(self, Self::Tx | Self::Ddl)
+    }
+}
+
+/// Where a method fails by itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Fails {
+    Never,
+    /// Before anything, and it says so.
+    NothingDone,
+    Before,
+    Half,
+    AtTheEnd,
+}
+
+/// What a process is started for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Task {
+    Apply,
+    /// Undoes all changes that can be undone.
+    Undo,
+}
+
+/// Changes, and what is done with them.
+#[derive(Debug, Clone)]
+pub struct Scenario {
+    /// What it is about.
+    pub name: &'static str,
+    pub(super) changes: Vec<ChangeSpec>,
+    /// What happens before any fault.
+    pub(super) before: Vec<Task>,
+    /// The processes that have faults.
+    pub(super) faulty: [Task; 2],
+    /// Whether the lock forgets everything between two processes.
+    pub(super) lock_forgets: bool,
+}
+
+/// The process that comes last, and has no fault.
+pub(super) const LAST: usize = 9;
+
+fn spec(id: &'static str, kind: Kind) -> ChangeSpec {
+    ChangeSpec {
+        id,
+        kind,
+        recovery: RecoveryStrategy::ManualIntervention,
+        stage: None,
+        rollback: false,
+        verify: false,
+        fails: Fails::Never,
+        rollback_fails: Fails::Never,
+        mended_in: LAST,
+    }
+}
+
+impl ChangeSpec {
+    fn retried(self) -> Self {
+        Self { recovery: RecoveryStrategy::AlwaysRetry, ..self }
+    }
+
+    fn with_rollback(self) -> Self {
+        Self { rollback: true, ..self }
+    }
+
+    fn with_verify(self) -> Self {
+        Self { verify: true, ..self }
+    }
+
+    fn failing(self, fails: Fails) -> Self {
+        Self { fails, ..self }
+    }
+
+    fn rollback_failing(self, rollback_fails: Fails) -> Self {
+        Self { rollback: true, rollback_fails, ..self }
+    }
+
+    fn in_stage(self, stage: &'static str) -> Self {
+        Self { stage: Some(stage), ..self }
+    }
+
+    /// Works again from the second process with faults on.
+    fn mended_soon(self) -> Self {
+        Self { mended_in: 2, ..self }
+    }
+}
+
+fn apply(name: &'static str, changes: Vec<ChangeSpec>) -> Scenario {
+    Scenario { name, changes, before: Vec::new(), faulty: [Task::Apply; 2], lock_forgets: false }
+}
+
+fn undo(name: &'static str, changes: Vec<ChangeSpec>) -> [Scenario; 2] {
+    let scenario = |faulty, name| Scenario {
+        name,
+        changes: changes.clone(),
+        before: vec![Task::Apply],
+        faulty,
+        lock_forgets: false,
+    };
+    // Whoever undid it either tries again, or the application starts.
+    let again: &'static str = Box::leak(format!("{name}, then undo again").into_boxed_str());
+    [scenario([Task::Undo, Task::Apply], name), scenario([Task::Undo, Task::Undo], again)]
+}
+
+/// All of them.
+pub fn scenarios() -> Vec<Scenario> {
+    use Fails::{AtTheEnd, Before, Half, NothingDone};
+    use Kind::{Ddl, Plain, PlainOnDb, Tx};
+    let a = |kind| spec("a", kind);
+    let mut all = vec![
+        apply("one tx", vec![a(Tx)]),
+        apply("one tx, retried", vec![a(Tx).retried()]),
+        apply("three tx", vec![a(Tx), spec("b", Tx), spec("c", Tx)]),
+        apply("tx and plain", vec![a(Tx), spec("b", Plain), spec("c", Tx)]),
+        apply("plain and tx, retried", vec![a(Plain).retried(), spec("b", Tx).retried()]),
+        apply("two stages", vec![a(Tx).in_stage("one"), spec("b", Plain).in_stage("two")]),
+        apply(
+            "two stages, the first fails",
+            vec![a(Tx).in_stage("one").failing(Half), spec("b", Tx).in_stage("two")],
+        ),
+        apply("tx that fails", vec![a(Tx).failing(Half), spec("b", Tx)]),
+        apply("tx that fails, retried", vec![a(Tx).failing(AtTheEnd).retried(), spec("b", Tx)]),
+        apply("ddl", vec![a(Ddl), spec("b", Tx)]),
+        apply("ddl, retried", vec![a(Ddl).retried(), spec("b", Tx)]),
+        apply("ddl that fails", vec![a(Ddl).failing(Half)]),
+        apply("ddl that fails, retried", vec![a(Ddl).failing(Half).retried()]),
+        apply("ddl that fails before it commits, retried", vec![a(Ddl).failing(Before).retried()]),
+        apply("ddl with verify", vec![a(Ddl).with_verify()]),
+        apply("ddl that fails, with verify", vec![a(Ddl).failing(Half).with_verify()]),
+        apply("plain", vec![a(Plain)]),
+        apply("plain on the transactional target", vec![a(PlainOnDb), spec("b", Tx)]),
+        apply("plain on the transactional target, retried", vec![a(PlainOnDb).retried()]),
+        apply("plain that fails", vec![a(Plain).failing(Half)]),
+        apply("plain that fails, retried", vec![a(Plain).failing(Half).retried()]),
+        apply("plain that says nothing was done", vec![a(Plain).failing(NothingDone)]),
+        apply("plain that says nothing was done, retried", vec![a(Plain).failing(NothingDone).retried()]),
+        apply("plain that is compensated", vec![a(Plain).failing(Half).with_rollback(), spec("b", Tx)]),
+        apply("plain that is compensated, retried", vec![a(Plain).failing(Half).with_rollback().retried()]),
+        apply(
+            "plain on the transactional target that is compensated",
+            vec![a(PlainOnDb).failing(AtTheEnd).with_rollback()],
+        ),
+        apply("plain whose compensation fails", vec![a(Plain).failing(Half).rollback_failing(Before)]),
+        apply(
+            "plain whose compensation fails, retried",
+            vec![a(Plain).failing(AtTheEnd).rollback_failing(Half).retried()],
+        ),
+        apply("plain with verify", vec![a(Plain).with_verify(), spec("b", Tx)]),
+        apply("plain with verify, retried", vec![a(Plain).with_verify().retried()]),
+        apply(
+            "plain with verify that fails half-way",
+            vec![a(Plain).with_verify().failing(Half).mended_soon()],
+        ),
+        apply(
+            "plain with verify that is compensated",
+            vec![a(Plain).with_verify().failing(Half).with_rollback().mended_soon()],
+        ),
+        Scenario { lock_forgets: true, ..apply("a lock that forgets", vec![a(Tx), spec("b", Plain)]) },
+    ];
+    all.extend(undo("undo tx", vec![a(Tx).with_rollback(), spec("b", Tx).with_rollback()]));
+    all.extend(undo("undo tx that fails", vec![a(Tx).rollback_failing(Half)]));
+    all.extend(undo("undo ddl", vec![a(Ddl).with_rollback()]));
+    all.extend(undo("undo ddl that fails", vec![a(Ddl).rollback_failing(Half)]));
+    all.extend(undo("undo plain", vec![a(Plain).with_rollback(), spec("b", Tx).with_rollback()]));
+    all.extend(undo("undo plain that fails", vec![a(Plain).rollback_failing(Half)]));
+    all.extend(undo("undo plain with verify", vec![a(Plain).with_rollback().with_verify()]));
+    all
+}

@@ -1,0 +1,9 @@
+//! Evidence for the promise: "Your system will always be left in a known, auditable and consistent
+//! state, no matter what happens."
+//!
+//! [`crash`] takes the runner as it is and breaks every effect of a run, one after the other, up to
+//! two deep. What holds, in the same words, stands in the book under *Reliability*.
+#![expect(clippy::expect_used, reason = "what fails here fails the test")]
+
+pub mod crash;
+pub mod model;

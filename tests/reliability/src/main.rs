@@ -1,0 +1,83 @@
+//! The long forms: `cargo run --release -p flamingock-reliability -- crash-points --deep`.
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+use flamingock_reliability::crash::{Depth, explore, scenarios};
+use flamingock_reliability::model::{Bounds, Mutant, Protocol};
+
+#[derive(Debug, Parser)]
+struct Args {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Breaks every effect of a run, one after the other.
+    CrashPoints {
+        /// And then every effect of the next run.
+        #[arg(long)]
+        deep: bool,
+        /// And then every n-th of those.
+        #[arg(long)]
+        sample: Option<usize>,
+        /// Only scenarios whose name has this in it.
+        #[arg(long, default_value = "")]
+        scenario: String,
+        /// How many threads; by default one for each core.
+        #[arg(long)]
+        threads: Option<usize>,
+    },
+    /// Explores the model of the protocol, and then each mutant of it.
+    Model {
+        /// Everything that the issue asks for; without it, what a test can afford.
+        #[arg(long)]
+        full: bool,
+        /// How many threads; by default one for each core.
+        #[arg(long)]
+        threads: Option<usize>,
+    },
+}
+
+fn main() -> ExitCode {
+    let cores = std::thread::available_parallelism().map_or(1, Into::into);
+    let good = match Args::parse().command {
+        Command::CrashPoints { deep, sample, scenario, threads } => {
+            let depth = match (deep, sample) {
+                (true, _) => Depth::Two,
+                (false, Some(every)) => Depth::Sample(every),
+                (false, None) => Depth::One,
+            };
+            let mut chosen = scenarios();
+            chosen.retain(|each| each.name.contains(&scenario));
+            println!("scenarios:              {}", chosen.len());
+            let tally = explore(&chosen, depth, threads.unwrap_or(cores));
+            println!("{tally}");
+            tally.broken == 0 && tally.points > 0
+        }
+        Command::Model { full, threads } => model(full, threads.unwrap_or(cores)),
+    };
+    if good { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+/// Whether the protocol holds, and every mutant is caught by what its piece is there for.
+fn model(full: bool, threads: usize) -> bool {
+    let bounds = if full { Bounds::FULL } else { Bounds::QUICK };
+    let mut good = true;
+    for ddl in [false, true] {
+        let bounds = Bounds { ddl, ..bounds };
+        println!("{bounds:?}");
+        let explored = Protocol { bounds, mutant: None }.explore(None, threads);
+        println!("  {explored}");
+        good &= explored.exhausted && explored.missed.is_empty();
+    }
+    for mutant in Mutant::ALL {
+        let explored = Protocol { bounds, mutant: Some(mutant) }.explore(Some(mutant.breaks()), threads);
+        let caught = explored.broken.iter().any(|(name, _)| *name == mutant.breaks());
+        println!("{mutant:?}: caught by \"{}\": {caught}", mutant.breaks());
+        println!("  {explored}");
+        good &= caught;
+    }
+    good
+}

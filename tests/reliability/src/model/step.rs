@@ -1,0 +1,354 @@
+use super::append::Answer;
+use super::state::{At, Change, Ending, Entry, Flight, Mark, Purpose, Role, Runner, Said, State, length};
+use super::{Mutant, Protocol};
+
+/// Something that happens.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Action {
+    /// A runner starts: to apply, or to undo.
+    Start(u8, bool),
+    /// A runner does its next step.
+    Step(u8),
+    /// A runner sends an append or a commit, and the answer does not come.
+    Unanswered(u8, Answer),
+    /// The change itself fails.
+    Fail(u8),
+    /// What is on its way arrives.
+    Land,
+    /// The process dies.
+    Crash(u8),
+    /// The process stands still, for longer than its lease.
+    Pause(u8),
+    /// It goes on and does not know that it stood still.
+    Resume(u8),
+    /// The target ends the session of a process that stands still.
+    EndSession(u8),
+    /// The lease of a process that stands still or is dead expires.
+    Expire,
+    /// The lock forgets holder and token.
+    Forget,
+}
+
+/// What is to be done about a change.
+enum Decision {
+    Skip,
+    Apply,
+    RecordApplied,
+    RecordUndone,
+    Issue,
+}
+
+impl Protocol {
+    pub(super) fn possible(state: &State, actions: &mut Vec<Action>) {
+        for (runner, this) in (0_u8..).zip(&state.runners) {
+            if this.at == At::NotStarted {
+                let last = usize::from(runner) + 1 == state.runners.len();
+                // The others are all the same: it does not matter which of them comes first.
+                let in_turn =
+                    last || runner == 0 || state.runners[usize::from(runner) - 1].at != At::NotStarted;
+                if in_turn {
+                    actions.push(Action::Start(runner, false));
+                }
+                if last && !state.log.is_empty() {
+                    actions.push(Action::Start(runner, true));
+                }
+            }
+            if !this.is_running() {
+                continue;
+            }
+            if this.sleeps {
+                actions.push(Action::Resume(runner));
+                let in_session = matches!(this.at, At::Body | At::SecondPart | At::Finish | At::Commit);
+                if in_session && !this.session_gone {
+                    actions.push(Action::EndSession(runner));
+                }
+            } else {
+                actions.push(Action::Step(runner));
+                let asks = matches!(this.at, At::Append(_) | At::Commit);
+                if asks && state.answers > 0 && state.flight.is_none() && !this.session_gone {
+                    for answer in [Answer::Lost, Answer::Never, Answer::Late] {
+                        actions.push(Action::Unanswered(runner, answer));
+                    }
+                }
+                let works = matches!(this.at, At::Body | At::SecondPart | At::PlainBody);
+                if works && state.failures > 0 && !this.session_gone {
+                    actions.push(Action::Fail(runner));
+                }
+                if state.pauses > 0 {
+                    actions.push(Action::Pause(runner));
+                }
+            }
+            if state.crashes > 0 {
+                actions.push(Action::Crash(runner));
+            }
+        }
+        if state.flight.is_some() {
+            actions.push(Action::Land);
+        }
+        let holder = state.lock.holder.map(|holder| &state.runners[usize::from(holder)]);
+        if holder.is_some_and(|holder| holder.sleeps || !holder.is_running()) {
+            actions.push(Action::Expire);
+        }
+        if state.forgets > 0 {
+            actions.push(Action::Forget);
+        }
+    }
+
+    /// `false`: it cannot happen now, because the runner waits.
+    pub(super) fn act(&self, state: &mut State, action: Action) -> bool {
+        match action {
+            Action::Start(runner, undo) => {
+                let digest = state.head.digest;
+                let this = &mut state.runners[usize::from(runner)];
+                this.role = if undo { Role::Undo } else { Role::Apply };
+                if digest && !undo {
+                    this.end(At::Ended(Ending::UpToDate))
+                } else {
+                    this.at = At::Lock
+                }
+                true
+            }
+            Action::Step(runner) => self.step(state, runner),
+            Action::Unanswered(runner, answer) => {
+                state.answers -= 1;
+                match state.runners[usize::from(runner)].at {
+                    At::Append(purpose) => self.send_append(state, runner, purpose, answer),
+                    _ => self.commit(state, runner, answer),
+                }
+                true
+            }
+            Action::Fail(runner) => {
+                Self::fail(state, runner);
+                true
+            }
+            Action::Land => {
+                let Some(request) = state.flight.take() else { return false };
+                match request {
+                    Flight::Append { .. } => drop(self.store_append(state, &request)),
+                    Flight::Commit { .. } => self.land_commit(state, &request),
+                }
+                true
+            }
+            Action::Crash(runner) => {
+                state.crashes -= 1;
+                Self::roll_back(state, runner);
+                state.runners[usize::from(runner)].end(At::Dead);
+                true
+            }
+            Action::Pause(runner) => {
+                state.pauses -= 1;
+                state.runners[usize::from(runner)].sleeps = true;
+                true
+            }
+            Action::Resume(runner) => {
+                state.runners[usize::from(runner)].sleeps = false;
+                true
+            }
+            Action::EndSession(runner) => {
+                Self::roll_back(state, runner);
+                state.runners[usize::from(runner)].session_gone = true;
+                true
+            }
+            Action::Expire => {
+                state.lock.holder = None;
+                true
+            }
+            Action::Forget => {
+                state.forgets -= 1;
+                (state.lock.token, state.lock.holder) = (0, None);
+                true
+            }
+        }
+    }
+
+    fn step(&self, state: &mut State, runner: u8) -> bool {
+        let this = state.runners[usize::from(runner)];
+        match this.at {
+            At::NotStarted | At::Ended(_) | At::Dead => false,
+            At::Lock => Self::lock(state, runner),
+            At::Office => {
+                self.take_office(state, runner);
+                true
+            }
+            At::Fence => self.raise_fence(state, runner),
+            At::Read => self.read(state, runner),
+            At::Append(purpose) => {
+                self.send_append(state, runner, purpose, Answer::Comes);
+                true
+            }
+            At::AppendUnknown(purpose) => {
+                self.look_at_head(state, runner, purpose);
+                true
+            }
+            At::Begin => self.begin(state, runner),
+            At::Body | At::SecondPart => {
+                self.body(state, runner);
+                true
+            }
+            At::Finish => self.finish(state, runner),
+            At::Commit => {
+                self.commit(state, runner, Answer::Comes);
+                true
+            }
+            At::Look => self.look(state, runner),
+            At::PlainCheck => {
+                let ours = state.lock.holder == Some(runner) && state.lock.token == this.lock_token;
+                state.runners[usize::from(runner)].at =
+                    if ours { At::PlainBody } else { At::Release(Ending::LeaseLost) };
+                true
+            }
+            At::PlainBody => {
+                Self::plain_body(state, runner);
+                true
+            }
+            At::Release(ending) => {
+                if state.lock.holder == Some(runner) && state.lock.token == this.lock_token {
+                    state.lock.holder = None;
+                }
+                state.runners[usize::from(runner)].end(At::Ended(ending));
+                true
+            }
+        }
+    }
+
+    fn lock(state: &mut State, runner: u8) -> bool {
+        if state.lock.holder.is_some() {
+            return false;
+        }
+        state.lock.token += 1;
+        state.lock.holder = Some(runner);
+        let this = &mut state.runners[usize::from(runner)];
+        (this.lock_token, this.at) = (state.lock.token, At::Office);
+        true
+    }
+
+    fn take_office(&self, state: &mut State, runner: u8) {
+        state.reigns += 1;
+        let this = &mut state.runners[usize::from(runner)];
+        this.reign = state.reigns;
+        if self.mutant == Some(Mutant::NoOffice) {
+            this.token = this.lock_token;
+        } else {
+            state.head.token = state.head.token.max(this.lock_token) + 1;
+            state.head.owner = runner;
+            this.token = state.head.token;
+        }
+        this.sequence = length(&state.log);
+        let complete = state.head.digest && this.role == Role::Apply;
+        this.at = if complete { At::Release(Ending::UpToDate) } else { At::Fence };
+    }
+
+    fn raise_fence(&self, state: &mut State, runner: u8) -> bool {
+        if !self.fence_is_free(state) {
+            return false;
+        }
+        let this = &mut state.runners[usize::from(runner)];
+        if state.target.fence.0 >= this.token && self.mutant != Some(Mutant::NoFence) {
+            this.at = At::Release(Ending::LeaseLost);
+        } else {
+            state.target.fence = (this.token, runner);
+            this.at = At::Read;
+        }
+        true
+    }
+
+    /// Reads the latest entries and, where they are uncertain, the marker; then plans.
+    fn read(&self, state: &mut State, runner: u8) -> bool {
+        if !self.fence_is_free(state) {
+            return false;
+        }
+        let latest = state.latest(Change::Transactional);
+        let plain = state.latest(Change::Plain);
+        let decision = decide(state, latest.map(|(_, entry)| entry));
+        let this = &mut state.runners[usize::from(runner)];
+        state.read = state.read.max(this.reign);
+        (this.epoch, this.outranks) = attempt_after(latest);
+        if self.mutant == Some(Mutant::NoOffice) {
+            this.sequence = length(&state.log);
+        }
+        if this.role == Role::Undo {
+            let applied = latest.filter(|(_, entry)| entry.said == Said::Applied);
+            this.at = match applied {
+                Some((_, entry)) => {
+                    (this.epoch, this.outranks) = (entry.epoch, entry.epoch);
+                    At::Append(Purpose::Started(Change::Transactional))
+                }
+                None => At::Release(Ending::Refused),
+            };
+            return true;
+        }
+        let plain_is_open = match plain.map(|(_, entry)| entry.said) {
+            Some(Said::Applied) => false,
+            None | Some(Said::RolledBack) => true,
+            // Nothing tells what the target without transactions has.
+            Some(_) => {
+                this.at = At::Release(Ending::Issue);
+                return true;
+            }
+        };
+        this.plain_pending = plain_is_open;
+        this.at = match decision {
+            Decision::Issue => At::Release(Ending::Issue),
+            Decision::Apply => At::Append(Purpose::Started(Change::Transactional)),
+            Decision::RecordUndone => At::Append(Purpose::RecordUndone),
+            Decision::RecordApplied => {
+                Self::done(state, runner);
+                return true;
+            }
+            Decision::Skip if plain_is_open => At::Append(Purpose::Started(Change::Plain)),
+            Decision::Skip => At::Append(Purpose::Close),
+        };
+        true
+    }
+}
+
+/// The decision table, for a transactional change under manual_intervention.
+fn decide(state: &State, latest: Option<Entry>) -> Decision {
+    let Some(latest) = latest else { return Decision::Apply };
+    let marker = state.target.marker;
+    let counts = marker.sequence > latest.epoch;
+    match (latest.said, latest.role) {
+        (Said::Applied, _) => Decision::Skip,
+        (Said::RolledBack, _) => Decision::Apply,
+        (_, Role::Undo) => match marker.mark {
+            Mark::Undone if counts => Decision::RecordUndone,
+            Mark::Done => Decision::RecordApplied,
+            _ => Decision::Issue,
+        },
+        (_, Role::Apply) => match marker.mark {
+            Mark::Done if counts => Decision::RecordApplied,
+            Mark::Begun | Mark::Undoing if counts => Decision::Issue,
+            _ => Decision::Apply,
+        },
+    }
+}
+
+/// Epoch of the next attempt, and the sequence that outranks older markers.
+fn attempt_after(latest: Option<(u8, Entry)>) -> (u8, u8) {
+    match latest {
+        None => (0, 0),
+        Some((sequence, Entry { said: Said::RolledBack, role: Role::Undo, .. })) => (sequence, sequence),
+        Some((sequence, entry)) if entry.said == Said::RolledBack => (entry.epoch, sequence),
+        Some((_, entry)) => (entry.epoch, entry.epoch),
+    }
+}
+
+impl Protocol {
+    /// One more runner, alone, after all leases have expired.
+    pub(super) fn undisturbed(&self, state: &State) -> (State, Option<Ending>) {
+        let mut state = state.clone();
+        state.lock.holder = None;
+        let runner = u8::try_from(state.runners.len()).unwrap_or(u8::MAX);
+        state.runners.push(Runner::new());
+        self.act(&mut state, Action::Start(runner, false));
+        for _ in 0..64 {
+            if let At::Ended(ending) = state.runners[usize::from(runner)].at {
+                return (state, Some(ending));
+            }
+            if !self.step(&mut state, runner) {
+                break;
+            }
+        }
+        (state, None)
+    }
+}
