@@ -1,56 +1,48 @@
-//! Real processes on SQLite: started together, and killed half-way.
+//! Real processes on every kind of database: started together, killed half-way, frozen for too long.
 #![expect(clippy::expect_used, reason = "what fails here fails the test")]
 
 use std::collections::BTreeMap;
-use std::io::{BufRead as _, BufReader};
-use std::path::Path;
-use std::process::{Child, Command, Output, Stdio};
+use std::process::ExitCode;
+use std::time::Duration;
 
 use flamingock::History;
-use flamingock::audit::{AuditState, AuditStore as _, ChainHash, EntryFilter, verify_chain};
-use flamingock_tests::changes::{Hold, fifty};
+use flamingock::audit::{AuditState, ChainHash, EntryFilter, verify_chain};
+use flamingock_testing::conformance::{Suite, run};
+use flamingock_tests::changes::fifty;
+use flamingock_tests::kinds::{Fresh, Kind};
 use flamingock_tests::place::Place;
+use flamingock_tests::replicas::{LEASE_MS, Replicas};
 
-fn replica(scenario: &str, dir: &Path, more: &[&str]) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_replica"));
-    command.arg(scenario).arg("--dir").arg(dir).args(more).stdout(Stdio::piped()).stderr(Stdio::piped());
-    command
-}
-
-fn outcome(child: Child) -> Output {
-    child.wait_with_output().expect("the replica ends")
-}
-
-#[track_caller]
-fn ended_well(output: &Output) -> String {
-    let (out, err) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
-    assert!(output.status.success(), "{}\n{out}\n{err}", output.status);
-    out.into_owned()
-}
-
-#[tokio::test]
-async fn of_eight_replicas_that_start_together_none_fails_and_each_change_is_applied_once() {
-    for round in 0..5 {
-        let dir = tempfile::tempdir().expect("a directory");
-        let one_file = round % 2 == 1;
-        let more: &[&str] = if one_file { &["--one-file"] } else { &[] };
-        let replicas: Vec<Child> =
-            (0..8).map(|_| replica("fifty", dir.path(), more).spawn().expect("starts")).collect();
-        for replica in replicas {
-            ended_well(&outcome(replica));
+fn main() -> ExitCode {
+    run(Kind::ALL.into_iter().map(|kind| {
+        let mut suite =
+            Suite::new("processes", kind.name(), move || kind.available()).timeout(Duration::from_secs(240));
+        macro_rules! cases {
+            ($($case:ident),* $(,)?) => {{
+                $(suite.case(stringify!($case), move || Box::pin($case(kind)));)*
+            }};
         }
-
-        let place = Place::new(dir.path(), one_file);
-        let counters = (0..fifty::COUNT).filter(|number| fifty::is_counter(*number));
-        let folder = place.folder().expect("is there");
-        for id in counters.map(fifty::id) {
-            assert_eq!(folder.lines(&id), 1, "round {round}: {id}");
+        cases![
+            of_eight_that_start_together_none_fails_and_each_change_is_applied_once,
+            killed_around_transactional_changes_nothing_is_applied_twice_and_nothing_is_an_issue,
+            killed_in_a_change_without_a_transaction_it_leaves_an_issue_that_names_it,
+            verify_settles_a_change_that_was_killed,
+            a_change_that_may_be_retried_is_applied_again_after_a_kill,
+            frozen_in_a_change_without_a_transaction_it_records_nothing_more,
+        ];
+        if !matches!(kind, Kind::Sqlite | Kind::SqliteOneFile) {
+            cases![frozen_in_a_transaction_it_takes_effect_once_and_does_not_block_for_ever];
         }
-        let rows = (0..fifty::COUNT).filter(|number| !fifty::is_counter(*number));
-        let expected: BTreeMap<String, i64> = rows.map(|number| (fifty::id(number), 1)).collect();
-        assert_eq!(place.effects().await.expect("is readable"), expected, "round {round}");
-        assert_eq!(log(&place).await.len(), 100, "round {round}");
-    }
+        suite
+    }))
+}
+
+fn replicas<'a>(place: &'a Place, scenario: &'static str) -> Replicas<'a> {
+    Replicas { program: env!("CARGO_BIN_EXE_replica"), scenario, place }
+}
+
+async fn fresh(kind: Kind) -> Fresh {
+    kind.fresh().await.expect("a place")
 }
 
 /// The audit's states, after its chain was checked.
@@ -62,80 +54,110 @@ async fn log(place: &Place) -> Vec<(String, AuditState)> {
     entries.into_iter().map(|entry| (entry.change, entry.state.expect("has a state"))).collect()
 }
 
-/// Starts a replica that stands still at `point`, and kills it there.
-fn kill_at(point: &str, scenario: &str, dir: &Path, more: &[&str]) {
-    let mut child =
-        replica(scenario, dir, more).args(["--hold", point, "--lease", "1000"]).spawn().expect("starts");
-    let mut lines = BufReader::new(child.stdout.take().expect("is piped")).lines();
-    let held = lines.any(|line| line.expect("is text") == Hold::LINE);
-    child.kill().expect("SIGKILL is sent");
-    let output = outcome(child);
-    assert!(held, "it never came to {point}: {}", String::from_utf8_lossy(&output.stderr));
+fn lines(place: &Place, file: &str) -> usize {
+    place.folder().expect("is there").lines(file)
 }
 
-/// The next start, with the same lease.
-fn start_again(scenario: &str, dir: &Path, more: &[&str]) -> Output {
-    outcome(replica(scenario, dir, more).args(["--lease", "1000"]).spawn().expect("starts"))
+async fn of_eight_that_start_together_none_fails_and_each_change_is_applied_once(kind: Kind) {
+    for round in 0..5 {
+        let Fresh { place, .. } = &fresh(kind).await;
+        replicas(place, "fifty").run_together(8).expect("none fails");
+        let (counters, rows): (Vec<u32>, Vec<u32>) =
+            (0..fifty::COUNT).partition(|number| fifty::is_counter(*number));
+        for id in counters.into_iter().map(fifty::id) {
+            assert_eq!(lines(place, &id), 1, "round {round}: {id}");
+        }
+        let once: BTreeMap<String, usize> = rows.into_iter().map(|number| (fifty::id(number), 1)).collect();
+        assert_eq!(place.effects().await.expect("is readable"), once, "round {round}");
+        assert_eq!(log(place).await.len(), 100, "round {round}");
+    }
 }
 
-#[tokio::test]
-async fn a_replica_killed_around_transactional_changes_leaves_nothing_twice_and_no_issue() {
+async fn killed_around_transactional_changes_nothing_is_applied_twice_and_nothing_is_an_issue(kind: Kind) {
     // Before the transaction, inside it, between its commit and its record, and between two changes.
     for point in
         ["one:started", "two:started", "two:applying", "two:finished", "three:started", "three:finished"]
     {
-        for more in [&[][..], &["--one-file"]] {
-            let dir = tempfile::tempdir().expect("a directory");
-            kill_at(point, "transactional", dir.path(), more);
-            ended_well(&start_again("transactional", dir.path(), more));
-            let place = Place::new(dir.path(), !more.is_empty());
-            let effects = place.effects().await.expect("is readable");
-            let once = ["one", "two", "three"].map(|id| (id.to_owned(), 1));
-            assert_eq!(effects, BTreeMap::from(once), "killed at {point} {more:?}");
-            let applied = log(&place).await.into_iter().filter(|(_, state)| *state == AuditState::Applied);
-            assert_eq!(applied.count(), 3, "killed at {point} {more:?}");
-            assert!(ended_well(&start_again("transactional", dir.path(), more)).contains("NO CHANGES"));
-        }
+        let Fresh { place, .. } = &fresh(kind).await;
+        let replicas = replicas(place, "transactional");
+        replicas.kill_at(point).expect("is killed");
+        replicas.run().expect("goes on");
+        let once = ["one", "two", "three"].map(|id| (id.to_owned(), 1));
+        assert_eq!(place.effects().await.expect("is readable"), BTreeMap::from(once), "killed at {point}");
+        let applied = log(place).await.into_iter().filter(|(_, state)| *state == AuditState::Applied);
+        assert_eq!(applied.count(), 3, "killed at {point}");
+        assert!(replicas.run().expect("is up to date").contains("NO CHANGES"), "killed at {point}");
     }
 }
 
-#[tokio::test]
-async fn a_replica_killed_in_a_change_without_a_transaction_leaves_an_issue_that_names_it() {
-    for (point, lines) in [("effect:before", 0), ("effect:after", 1)] {
-        let dir = tempfile::tempdir().expect("a directory");
-        kill_at(point, "manual", dir.path(), &[]);
+async fn killed_in_a_change_without_a_transaction_it_leaves_an_issue_that_names_it(kind: Kind) {
+    for (point, effects) in [("effect:before", 0), ("effect:after", 1)] {
+        let Fresh { place, .. } = &fresh(kind).await;
+        let replicas = replicas(place, "manual");
+        replicas.kill_at(point).expect("is killed");
         for _ in 0..2 {
-            let output = start_again("manual", dir.path(), &[]);
-            let error = String::from_utf8_lossy(&output.stderr);
-            assert!(!output.status.success());
+            let error = replicas.fail().expect("is blocked");
             assert!(error.contains("manual intervention required for: effect"), "{error}");
         }
-        let place = Place::new(dir.path(), false);
-        assert_eq!(place.folder().expect("is there").lines("effect"), lines);
-        assert_eq!(log(&place).await, [("effect".to_owned(), AuditState::Started)]);
+        assert_eq!(lines(place, "effect"), effects, "{point}");
+        assert_eq!(log(place).await, [("effect".to_owned(), AuditState::Started)]);
     }
 }
 
-#[tokio::test]
-async fn verify_settles_a_change_that_was_killed() {
+async fn verify_settles_a_change_that_was_killed(kind: Kind) {
     for point in ["effect:before", "effect:after"] {
-        let dir = tempfile::tempdir().expect("a directory");
-        kill_at(point, "verified", dir.path(), &[]);
-        ended_well(&start_again("verified", dir.path(), &[]));
-        assert_eq!(Place::new(dir.path(), false).folder().expect("is there").lines("effect"), 1, "{point}");
+        let Fresh { place, .. } = &fresh(kind).await;
+        let replicas = replicas(place, "verified");
+        replicas.kill_at(point).expect("is killed");
+        replicas.run().expect("is settled");
+        assert_eq!(lines(place, "effect"), 1, "{point}");
     }
 }
 
-#[tokio::test]
-async fn a_change_that_may_be_retried_is_applied_again_after_a_kill() {
-    for (point, lines) in [("effect:before", 1), ("effect:after", 2)] {
-        let dir = tempfile::tempdir().expect("a directory");
-        kill_at(point, "retried", dir.path(), &[]);
-        ended_well(&start_again("retried", dir.path(), &[]));
-        assert_eq!(
-            Place::new(dir.path(), false).folder().expect("is there").lines("effect"),
-            lines,
-            "{point}"
-        );
+async fn a_change_that_may_be_retried_is_applied_again_after_a_kill(kind: Kind) {
+    for (point, effects) in [("effect:before", 1), ("effect:after", 2)] {
+        let Fresh { place, .. } = &fresh(kind).await;
+        let replicas = replicas(place, "retried");
+        replicas.kill_at(point).expect("is killed");
+        replicas.run().expect("applies");
+        assert_eq!(lines(place, "effect"), effects, "{point}");
     }
+}
+
+/// Longer than its lease.
+const FROZEN: Duration = Duration::from_millis(2 * LEASE_MS);
+
+async fn frozen_in_a_change_without_a_transaction_it_records_nothing_more(kind: Kind) {
+    let Fresh { place, .. } = &fresh(kind).await;
+    let replicas = replicas(place, "manual");
+    let frozen = replicas.hold("effect:before").expect("stands still");
+    frozen.freeze().expect("is frozen");
+    tokio::time::sleep(FROZEN).await;
+    let error = replicas.fail().expect("its successor is blocked");
+    assert!(error.contains("manual intervention required for: effect"), "{error}");
+    let (ended_well, said) = frozen.thaw().expect("goes on");
+    assert!(!ended_well && said.contains("the lease was lost"), "{said}");
+    // No protocol can keep a frozen process from an effect that has no transaction: it happens, once.
+    assert_eq!(lines(place, "effect"), 1);
+    assert_eq!(log(place).await, [("effect".to_owned(), AuditState::Started)]);
+}
+
+async fn frozen_in_a_transaction_it_takes_effect_once_and_does_not_block_for_ever(kind: Kind) {
+    let Fresh { place, .. } = &fresh(kind).await;
+    let replicas = replicas(place, "transactional");
+    let frozen = replicas.hold("two:applying").expect("stands still");
+    frozen.freeze().expect("is frozen");
+    tokio::time::sleep(FROZEN).await;
+    // Its transaction holds the fence: the successor waits for it, but not for ever.
+    let began = std::time::Instant::now();
+    let successor = replicas.fail();
+    assert!(began.elapsed() < Duration::from_secs(60), "blocked for {:?}", began.elapsed());
+    if let Ok(error) = &successor {
+        assert!(error.contains("lock"), "{error}");
+    }
+    let (ended_well, said) = frozen.thaw().expect("goes on");
+    assert!(ended_well || said.contains("lease was lost") || said.contains("FAILED"), "{said}");
+    replicas.run().expect("ends up to date");
+    let once = ["one", "two", "three"].map(|id| (id.to_owned(), 1));
+    assert_eq!(place.effects().await.expect("is readable"), BTreeMap::from(once));
 }

@@ -10,7 +10,7 @@ use flamingock::sqlx::sqlite::{SqliteConnectOptions, SqlitePool};
 use flamingock::target::NonTransactionalTarget;
 use flamingock::{BackendErrorKind, RunError, RunErrorKind};
 use flamingock_tests::changes::{Hold, manual};
-use flamingock_tests::place::{Folder, Place};
+use flamingock_tests::place::Folder;
 
 async fn pool(dir: &Path) -> SqlitePool {
     let options = SqliteConnectOptions::new().filename(dir.join("audit.db")).create_if_missing(true);
@@ -42,7 +42,7 @@ async fn refused(store: SqliteAuditStore, folder: &Folder, kind: BackendErrorKin
 
 fn place() -> (tempfile::TempDir, Folder) {
     let dir = tempfile::tempdir().expect("a directory");
-    let folder = Place::new(dir.path(), false).folder().expect("is created");
+    let folder = Folder::at(&dir.path().join("folder")).expect("is created");
     (dir, folder)
 }
 
@@ -106,9 +106,7 @@ async fn tables_that_are_missing_and_may_not_be_created() {
 async fn a_newer_format() {
     let (dir, folder) = place();
     let pool = pool(dir.path()).await;
-    let first = Place::new(dir.path(), false);
-    let elsewhere = first.folder().expect("is created");
-    run(SqliteAuditStore::new(pool.clone()), &elsewhere).await.expect("applies");
+    run(SqliteAuditStore::new(pool.clone()), &folder).await.expect("applies");
     assert_eq!(folder.lines("effect"), 1);
     sqlx::query("UPDATE flamingock_heads SET format = 99, digests = ''")
         .execute(&pool)

@@ -4,9 +4,8 @@ use std::any::{TypeId, type_name};
 use std::sync::Arc;
 
 use flamingock::change::{Body, Change, Method, MethodError, Order, Param, ParamKind, Source};
-use flamingock::sqlx::SqliteConnection;
 
-use super::effect;
+use super::Effects;
 use crate::place::Folder;
 
 /// How many there are.
@@ -22,11 +21,11 @@ pub fn is_counter(number: u32) -> bool {
     number.is_multiple_of(2)
 }
 
-/// All of them.
-pub fn changes() -> impl Iterator<Item = Change> {
+/// All of them, for a database with this kind of connection.
+pub fn changes<C: Effects>() -> impl Iterator<Item = Change> {
     (0..COUNT).map(|number| {
         let (target, apply) =
-            if is_counter(number) { ("folder", counter(id(number))) } else { ("db", row(id(number))) };
+            if is_counter(number) { ("folder", counter(id(number))) } else { ("db", row::<C>(id(number))) };
         let order = Order::new(number.to_string());
         Change::new(id(number), order, target, Source::new(file!(), line!()), format!("v1:{number}"), apply)
     })
@@ -40,15 +39,15 @@ fn counter(id: String) -> Method {
     Method { params: vec![param::<Folder>(ParamKind::Shared)], body }
 }
 
-fn row(id: String) -> Method {
+fn row<C: Effects>(id: String) -> Method {
     let body = Body::Async(Arc::new(move |invocation| {
         let id = id.clone();
         Box::pin(async move {
             let (session, _) = invocation.split();
-            effect(session.exclusive::<SqliteConnection>("db")?, &id).await.map_err(MethodError::new)
+            session.exclusive::<C>("db")?.effect(&id).await.map_err(MethodError::new)
         })
     }));
-    Method { params: vec![param::<SqliteConnection>(ParamKind::Exclusive)], body }
+    Method { params: vec![param::<C>(ParamKind::Exclusive)], body }
 }
 
 fn param<T: 'static>(kind: ParamKind) -> Param {

@@ -1,7 +1,9 @@
-//! The changes of the application under test, a module per scenario.
+//! The changes of the application under test, a module per scenario. Those in a database are written
+//! once for every kind of connection.
 
-use flamingock::sqlx::{self, SqliteConnection};
-
+pub mod broken;
+pub mod concurrently;
+mod effects;
 pub mod fifty;
 mod hold;
 pub mod manual;
@@ -9,11 +11,5 @@ pub mod retried;
 pub mod transactional;
 pub mod verified;
 
+pub use effects::Effects;
 pub use hold::Hold;
-
-/// Takes effect once each time it is called, so that a second time shows.
-async fn effect(db: &mut SqliteConnection, id: &str) -> sqlx::Result<()> {
-    sqlx::query("CREATE TABLE IF NOT EXISTS effects (id TEXT NOT NULL)").execute(&mut *db).await?;
-    sqlx::query("INSERT INTO effects (id) VALUES (?)").bind(id).execute(db).await?;
-    Ok(())
-}

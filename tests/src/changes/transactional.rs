@@ -1,46 +1,51 @@
-//! Three changes in transactions.
+//! Three changes in transactions, of which the second is killed.
 
-use flamingock::prelude::*;
-use flamingock::sqlx::SqliteConnection;
+macro_rules! transactional {
+    ($module:ident, $connection:ident) => {
+        #[doc = concat!("On a `", stringify!($connection), "`.")]
+        pub mod $module {
+            use flamingock::prelude::*;
+            use flamingock::sqlx::$connection;
 
-use super::{Hold, effect};
+            use crate::changes::{Effects as _, Hold};
 
-flamingock::change_set!(pub CHANGES);
+            flamingock::change_set!(pub CHANGES);
 
-/// The first.
-#[derive(Debug)]
-pub struct One;
+            struct One;
 
-#[change(id = "one", order = 1, target_system = "db")]
-impl One {
-    #[apply]
-    async fn apply(db: &mut SqliteConnection) -> ChangeResult {
-        Ok(effect(db, "one").await?)
-    }
+            #[change(id = "one", order = 1, target_system = "db")]
+            impl One {
+                #[apply]
+                async fn apply(db: &mut $connection) -> ChangeResult {
+                    Ok(db.effect("one").await?)
+                }
+            }
+
+            struct Two;
+
+            #[change(id = "two", order = 2, target_system = "db")]
+            impl Two {
+                #[apply]
+                async fn apply(db: &mut $connection, hold: &Hold) -> ChangeResult {
+                    db.effect("two").await?;
+                    hold.at("two:applying");
+                    Ok(())
+                }
+            }
+
+            struct Three;
+
+            #[change(id = "three", order = 3, target_system = "db")]
+            impl Three {
+                #[apply]
+                async fn apply(db: &mut $connection) -> ChangeResult {
+                    Ok(db.effect("three").await?)
+                }
+            }
+        }
+    };
 }
 
-/// The one that is killed.
-#[derive(Debug)]
-pub struct Two;
-
-#[change(id = "two", order = 2, target_system = "db")]
-impl Two {
-    #[apply]
-    async fn apply(db: &mut SqliteConnection, hold: &Hold) -> ChangeResult {
-        effect(db, "two").await?;
-        hold.at("two:applying");
-        Ok(())
-    }
-}
-
-/// The last.
-#[derive(Debug)]
-pub struct Three;
-
-#[change(id = "three", order = 3, target_system = "db")]
-impl Three {
-    #[apply]
-    async fn apply(db: &mut SqliteConnection) -> ChangeResult {
-        Ok(effect(db, "three").await?)
-    }
-}
+transactional!(sqlite, SqliteConnection);
+transactional!(postgres, PgConnection);
+transactional!(mysql, MySqlConnection);
