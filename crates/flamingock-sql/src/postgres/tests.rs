@@ -53,12 +53,10 @@ fn every_state_of_the_server_has_its_kind() {
 
 #[test]
 fn an_address_has_no_user_and_no_password() {
-    let address = |url: &str| Postgres::address(&url.parse::<PgConnectOptions>().unwrap());
-    assert_eq!(address("postgres://ann:s3cret@db.example:5433/orders"), "postgres://db.example:5433/orders");
-    assert_eq!(
-        address("postgres://ann:s3cret@/orders?host=/run/postgresql&port=5432"),
-        "postgres:///run/postgresql:5432/orders"
-    );
+    let options: PgConnectOptions = "postgres://ann:s3cret@db.example:5433/orders".parse().unwrap();
+    assert_eq!(Postgres::address(&options), "postgres://db.example:5433/orders");
+    let local = options.socket("/run/postgresql");
+    assert_eq!(Postgres::address(&local), "postgres:///run/postgresql:5433/orders");
 }
 
 #[test]
