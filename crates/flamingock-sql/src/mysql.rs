@@ -178,3 +178,6 @@ pub(crate) fn diagnose_number(number: u16, message: &str) -> Diagnosis {
     };
     Diagnosis { kind, remedy }
 }
+
+#[cfg(test)]
+mod tests;

@@ -207,7 +207,8 @@ impl<D: StoreDialect> SqlAuditStore<D> {
         let columns = schema::entries(None, &self.prefix).column_names::<D>();
         let start = format!("INSERT INTO {} ({columns}) VALUES ", self.table("entries"));
         let insert = |entries: &[AuditEntry]| {
-            let rows: Result<Vec<String>, _> = entries.iter().map(|entry| Ok(format!("({})", values(operation, entry)?))).collect();
+            let rows: Result<Vec<String>, _> =
+                entries.iter().map(|entry| Ok(format!("({})", values(operation, entry)?))).collect();
             Ok(start.clone() + &rows?.join(", "))
         };
         append.entries.chunks(ROWS_PER_INSERT).map(insert).collect()
@@ -249,7 +250,10 @@ pub(crate) fn check_places<D: StoreDialect>(
 }
 
 /// An entry as a list of literals.
-pub(crate) fn values<D: StoreDialect>(operation: &Operation<'_, D>, entry: &AuditEntry) -> Result<String, BackendError> {
+pub(crate) fn values<D: StoreDialect>(
+    operation: &Operation<'_, D>,
+    entry: &AuditEntry,
+) -> Result<String, BackendError> {
     let literal = |value: Value| match value {
         Value::Null => Ok("NULL".to_owned()),
         Value::Integer(number) => Ok(number.to_string()),

@@ -308,3 +308,48 @@ async fn oldest_transaction(connection: &mut MySqlConnection) -> Option<String> 
     let (id, since) = (row.integer(0).ok()?, row.text(1).ok()?);
     Some(format!("perhaps the oldest open transaction, of connection {id} since {since}"))
 }
+
+#[cfg(test)]
+mod tests {
+    use flamingock_core::audit::Value;
+
+    use super::*;
+
+    #[test]
+    fn a_session_is_found_by_its_name() {
+        let lock = Some("flamingock-0190".to_owned());
+        let watch = Watch { connection: 12, lock, server: "db-1:3306".to_owned() };
+        let name = watch.name().expect("a name");
+        assert_eq!(name, "12/flamingock-0190@db-1:3306");
+        assert_eq!(Watch::parse(&name), Some(watch.clone()));
+        // One that holds no lock could be mistaken for another after the server was restarted.
+        assert_eq!(Watch { lock: None, ..watch }.name(), None);
+        for name in ["", "12", "12@db-1:3306", "twelve/lock@db-1:3306"] {
+            assert_eq!(Watch::parse(name), None, "{name}");
+        }
+    }
+
+    #[test]
+    fn a_read_only_server_is_refused() {
+        let said = |value: &str| {
+            let row = ["read_only", value].map(|text| Ok(Value::Text(text.to_owned())));
+            MySql::read_only(&[Row(row.into())])
+        };
+        assert_eq!((said("OFF"), said("0")), (None, None));
+        // MariaDB 12 has more words for it than one.
+        for value in ["ON", "1", "NO_LOCK"] {
+            assert!(said(value).is_some_and(|problem| problem.contains("primary")), "{value}");
+        }
+    }
+
+    #[test]
+    fn times_are_whole_seconds_and_at_least_one() {
+        let limits = |lock_timeout: u64| Limits {
+            lock_timeout: Duration::from_millis(lock_timeout),
+            idle_timeout: Duration::from_secs(60),
+        };
+        assert!(settings(&limits(0), "0").contains("innodb_lock_wait_timeout = 1,"));
+        assert!(settings(&limits(1001), "0").contains(", lock_wait_timeout = 2,"));
+        assert!(MySql::begin_change(&limits(1)).starts_with("SET autocommit = 0, "));
+    }
+}

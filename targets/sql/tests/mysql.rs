@@ -21,7 +21,7 @@ use sqlx::mysql::{MySqlConnection, MySqlPool};
 use sqlx::{ConnectOptions as _, Connection as _, Executor as _};
 
 use self::server::add_cases;
-use self::server::mysql::{Brand, Database};
+use self::server::mysql::{Brand, Database, pool_of};
 
 fn main() -> ExitCode {
     run(Brand::ALL.map(|brand| {
@@ -300,7 +300,7 @@ async fn check_says_what_is_wrong(brand: Brand) {
     let place = Place::new(brand).await;
     place.target.check().await.unwrap();
     let wrong = place.database.options().password("wr0ng-s3cret");
-    let target = MySqlTarget::new("orders-db", place.database.pool_of(wrong));
+    let target = MySqlTarget::new("orders-db", pool_of(wrong));
     let error = target.check().await.expect_err("a wrong password");
     assert_eq!(error.kind(), BackendErrorKind::Denied, "{error}");
     assert!(!format!("{error:#?} {target:?}").contains("wr0ng-s3cret"));

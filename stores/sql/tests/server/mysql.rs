@@ -95,14 +95,7 @@ impl Database {
 
     /// Such a pool as an application has.
     pub(crate) fn pool(&self) -> MySqlPool {
-        self.pool_of(self.through_proxy())
-    }
-
-    pub(crate) fn pool_of(&self, options: MySqlConnectOptions) -> MySqlPool {
-        MySqlPoolOptions::new()
-            .max_connections(4)
-            .acquire_timeout(Duration::from_secs(3))
-            .connect_lazy_with(options)
+        pool_of(self.through_proxy())
     }
 
     /// The database's name as SQL has it.
@@ -139,4 +132,11 @@ impl Database {
     pub(crate) async fn remove(&self) -> Result<(), BoxError> {
         self.run(&format!("DROP DATABASE {}; DROP USER {}", self.quoted(), self.user())).await
     }
+}
+
+pub(crate) fn pool_of(options: MySqlConnectOptions) -> MySqlPool {
+    MySqlPoolOptions::new()
+        .max_connections(4)
+        .acquire_timeout(Duration::from_secs(3))
+        .connect_lazy_with(options)
 }
