@@ -9,6 +9,7 @@ macro_rules! pages {
 pages! {
     readme = "../../README.md",
     quickstart = "../../examples/quickstart/README.md",
+    axum_service = "../../examples/axum-service/README.md",
     introduction = "../../docs/src/introduction.md",
     getting_started = "../../docs/src/getting-started.md",
     concepts = "../../docs/src/concepts.md",
@@ -16,4 +17,6 @@ pages! {
     when_it_fails = "../../docs/src/when-it-fails.md",
     testing = "../../docs/src/testing.md",
     operations = "../../docs/src/operations.md",
+    kubernetes = "../../docs/src/kubernetes.md",
+    benchmarks = "../../docs/src/benchmarks.md",
 }
