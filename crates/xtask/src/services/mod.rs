@@ -6,6 +6,7 @@ mod mariadb;
 mod packages;
 mod pgbouncer;
 mod postgres;
+mod redis;
 mod server;
 
 use std::env;
@@ -33,7 +34,7 @@ struct Own {
 }
 
 /// In the order of start: what another one needs comes before it.
-const SERVICES: [Service; 5] = [
+const SERVICES: [Service; 6] = [
     Service {
         name: "postgres",
         variable: "FLAMINGOCK_TEST_POSTGRES_URL",
@@ -55,6 +56,11 @@ const SERVICES: [Service; 5] = [
         name: "mongodb",
         variable: "FLAMINGOCK_TEST_MONGODB_URL",
         own: Some(Own { program: "go", package: "golang-go", start: ferretdb::start }),
+    },
+    Service {
+        name: "redis",
+        variable: "FLAMINGOCK_TEST_REDIS_URL",
+        own: Some(Own { program: "redis-server", package: "redis-server", start: redis::start }),
     },
 ];
 
