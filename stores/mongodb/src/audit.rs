@@ -6,7 +6,7 @@ use flamingock_core::audit::{Append, AuditEntry, AuditStore, EntryFilter, Execut
 use flamingock_core::lock::FencingToken;
 use flamingock_core::{BackendError, BackendErrorKind, History};
 use futures_util::TryStreamExt as _;
-use mongodb::bson::{Bson, Document, doc};
+use mongodb::bson::{self, Bson, Document, doc};
 use mongodb::options::ReturnDocument;
 
 use crate::MongoAuditStore;
@@ -22,6 +22,9 @@ const CHUNK: usize = 1000;
 
 /// How often an office is asked for when others are faster.
 const TRIES: u32 = 50;
+
+/// What the outbox may hold: a document has at most 16 MiB, and there is more in a head.
+const ROOM: usize = 16 * 1024 * 1024 - 256 * 1024;
 
 #[async_trait]
 impl AuditStore for MongoAuditStore {
@@ -167,16 +170,17 @@ impl MongoAuditStore {
                 "a newer run is in office, or the audit has moved on: this run may record nothing more";
             operation.fail(BackendErrorKind::LeaseLost, message)
         };
-        if let Err(problem) = check_places(office, append) {
+        let mut set = head::changes(operation, &append.head)?;
+        let entries: Result<Vec<Document>, _> =
+            append.entries.iter().map(|entry| of_entry(operation, entry)).collect();
+        let entries = entries?;
+        let fits = check_places(office, append).and_then(|()| check_size(&entries));
+        if let Err(problem) = fits {
             // Who is out of office hears that first, whatever it wanted to record.
             let stands = self.heads().find_one(condition).projection(doc! { "_id": 1 }).await;
             let stands = stands.map_err(|error| operation.error(error))?;
             return Err(stands.map_or_else(lost, |_| operation.fail(BackendErrorKind::InvalidData, problem)));
         }
-        let mut set = head::changes(operation, &append.head)?;
-        let entries: Result<Vec<Document>, _> =
-            append.entries.iter().map(|entry| of_entry(operation, entry)).collect();
-        let entries = entries?;
         if !entries.is_empty() {
             // What is in the outbox now must not get lost. It is in its collection, unless the last copy
             // failed or somebody else made it.
@@ -326,6 +330,21 @@ fn fits(entry: &Document, filter: &EntryFilter) -> bool {
     filter.change.as_deref().is_none_or(|change| text(entry, "change_id") == Ok(change))
         && filter.state.is_none_or(|state| text(entry, "state") == Ok(state.as_str()))
         && since.is_none_or(|since| entry.get_i64("recorded_at").is_ok_and(|recorded| recorded >= since))
+}
+
+/// That the entries find room in the head, which is one document.
+fn check_size(entries: &[Document]) -> Result<(), String> {
+    let mut size = 0;
+    for entry in entries {
+        size += bson::serialize_to_vec(entry).map_err(|error| error.to_string())?.len();
+    }
+    if size > ROOM {
+        return Err(format!(
+            "{} entries of {size} bytes do not fit in a document, of at most 16 MiB: append fewer at once",
+            entries.len()
+        ));
+    }
+    Ok(())
 }
 
 /// That the entries are those that follow.

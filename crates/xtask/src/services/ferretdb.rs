@@ -13,6 +13,9 @@ use crate::workspace;
 const MODULE: &str = "github.com/FerretDB/FerretDB";
 const VERSION: &str = "v1.24.2";
 
+/// Of [`adapt`], so that a change there is built.
+const REVISION: u32 = 2;
+
 /// What its tests must not show.
 const PASSWORD: &str = "s3cret";
 
@@ -52,7 +55,7 @@ fn program(interrupt: &Interrupt) -> Result<PathBuf> {
         || Ok(workspace::root()?.join("target")),
         |target| std::path::absolute(PathBuf::from(target)).map_err(anyhow::Error::from),
     )?;
-    let folder = target.join("xtask").join(format!("ferretdb-{VERSION}"));
+    let folder = target.join("xtask").join(format!("ferretdb-{VERSION}-{REVISION}"));
     let program = folder.join("ferretdb");
     if program.is_file() {
         return Ok(program);

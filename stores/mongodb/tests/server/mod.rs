@@ -44,7 +44,7 @@ impl Place {
         let number = NUMBER.fetch_add(1, Ordering::Relaxed);
         let name = format!("test_{now}_{}_{number}", std::process::id());
         let mut options = ClientOptions::parse(url()?).await?;
-        options.server_selection_timeout = Some(Duration::from_secs(2));
+        options.server_selection_timeout = Some(Duration::from_secs(3));
         options.default_database = Some(name.clone());
         let proxy = Proxy::to(options.hosts[0].to_string()).await?;
         Ok(Self { name, options, proxy })
