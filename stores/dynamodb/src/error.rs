@@ -1,0 +1,206 @@
+use std::error::Error;
+
+use aws_credential_types::provider::error::CredentialsError;
+use aws_sdk_dynamodb::config::http::HttpResponse;
+use aws_sdk_dynamodb::error::{ProvideErrorMetadata, SdkError};
+use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
+use aws_sdk_dynamodb::types::CancellationReason;
+use flamingock_core::{BackendError, BackendErrorKind};
+
+use crate::operation::Operation;
+
+/// A request that failed, and what that means to who sent it.
+#[derive(Debug)]
+pub(crate) struct Failure {
+    pub(crate) verdict: Verdict,
+    pub(crate) error: BackendError,
+}
+
+/// What a failure says about the request's effect.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Verdict {
+    /// It had none, because this of its conditions does not hold: the place in the transaction, or 0.
+    ConditionFailed(usize),
+    /// It had none, and may be sent again: throttled, or in conflict with another transaction.
+    NotTaken,
+    /// The table is not there.
+    NoTable,
+    /// Anything else: see the error's kind.
+    Other,
+}
+
+impl From<Failure> for BackendError {
+    fn from(failure: Failure) -> Self {
+        failure.error
+    }
+}
+
+/// Of any request but a transaction.
+pub(crate) fn failure<E>(operation: Operation<'_>, error: &SdkError<E, HttpResponse>) -> Failure
+where
+    E: ProvideErrorMetadata + Error + 'static,
+{
+    let SdkError::ServiceError(service) = error else { return unanswered(operation, error) };
+    let (error, status) = (service.err(), service.raw().status().as_u16());
+    let (code, message) = (error.code().unwrap_or_default(), error.message().unwrap_or_default());
+    let (kind, verdict) = meaning(code, message, status);
+    Failure { verdict, error: operation.fail(kind, shown(code, message, status)) }
+}
+
+/// Of a transaction, which may be cancelled for each of its items.
+pub(crate) fn transaction_failure(
+    operation: Operation<'_>,
+    error: &SdkError<TransactWriteItemsError, HttpResponse>,
+) -> Failure {
+    match error.as_service_error() {
+        Some(TransactWriteItemsError::TransactionCanceledException(cancelled)) => {
+            let (kind, verdict, message) = cancellation(cancelled.cancellation_reasons());
+            Failure { verdict, error: operation.fail(kind, message) }
+        }
+        _ => failure(operation, error),
+    }
+}
+
+/// The mapping of codes. Also those of emulators and of the signature check in front of DynamoDB.
+fn meaning(code: &str, message: &str, status: u16) -> (BackendErrorKind, Verdict) {
+    use BackendErrorKind::{Denied, InvalidData, LeaseLost, Other, Schema, StorageFull, Unavailable};
+    match code {
+        "ConditionalCheckFailedException" => (LeaseLost, Verdict::ConditionFailed(0)),
+        "TransactionConflictException"
+        | "ProvisionedThroughputExceededException"
+        | "ThrottlingException"
+        | "Throttling"
+        | "RequestLimitExceeded"
+        | "ThrottlingError" => (Unavailable, Verdict::NotTaken),
+        "TransactionInProgressException"
+        | "ReplicatedWriteConflictException"
+        | "LimitExceededException"
+        | "ResourceInUseException"
+        | "InternalServerError"
+        | "ServiceUnavailable" => (Unavailable, Verdict::Other),
+        "ResourceNotFoundException" | "TableNotFoundException" => (Schema, Verdict::NoTable),
+        "ItemCollectionSizeLimitExceededException" => (StorageFull, Verdict::Other),
+        "AccessDeniedException"
+        | "ExpiredToken"
+        | "ExpiredTokenException"
+        | "IncompleteSignature"
+        | "IncompleteSignatureException"
+        | "InvalidClientTokenId"
+        | "InvalidSignatureException"
+        | "KMSAccessDeniedException"
+        | "MissingAuthenticationToken"
+        | "MissingAuthenticationTokenException"
+        | "OptInRequired"
+        | "RequestExpired"
+        | "SignatureDoesNotMatch"
+        | "UnrecognizedClientException" => (Denied, Verdict::Other),
+        "ValidationException" if names_the_keys(message) => (Schema, Verdict::Other),
+        "ValidationException" | "RequestEntityTooLarge" | "SerializationException" => {
+            (InvalidData, Verdict::Other)
+        }
+        _ => match status {
+            401 | 403 => (Denied, Verdict::Other),
+            413 => (InvalidData, Verdict::Other),
+            429 => (Unavailable, Verdict::NotTaken),
+            500.. => (Unavailable, Verdict::Other),
+            _ => (Other, Verdict::Other),
+        },
+    }
+}
+
+/// Whether a request was refused because the table has other keys.
+fn names_the_keys(message: &str) -> bool {
+    let message = message.to_ascii_lowercase();
+    [
+        "key element does not match the schema",
+        "missing the key",
+        "query condition missed key schema",
+        "number of conditions on the keys",
+        "type mismatch for key",
+        "condition parameter type does not match schema type",
+    ]
+    .iter()
+    .any(|text| message.contains(text))
+}
+
+/// Why a transaction was cancelled: a condition decides, whatever else was in the way.
+fn cancellation(reasons: &[CancellationReason]) -> (BackendErrorKind, Verdict, String) {
+    use BackendErrorKind::{InvalidData, LeaseLost, Other, StorageFull, Unavailable};
+    let with = |code: &str| reasons.iter().position(|reason| reason.code() == Some(code));
+    let message = |index: usize| reasons[index].message().unwrap_or_default();
+    if let Some(index) = with("ConditionalCheckFailed") {
+        let message = "a condition of the transaction does not hold any more".to_owned();
+        return (LeaseLost, Verdict::ConditionFailed(index), message);
+    }
+    if let Some(index) = with("ValidationError") {
+        return (InvalidData, Verdict::Other, format!("an item is refused: {}", message(index)));
+    }
+    if with("ItemCollectionSizeLimitExceeded").is_some() {
+        return (StorageFull, Verdict::Other, "the history's partition is full".to_owned());
+    }
+    for code in ["TransactionConflict", "ThrottlingError", "ProvisionedThroughputExceeded"] {
+        if with(code).is_some() {
+            return (Unavailable, Verdict::NotTaken, format!("the transaction was cancelled: {code}"));
+        }
+    }
+    let codes: Vec<_> = reasons.iter().filter_map(CancellationReason::code).collect();
+    (Other, Verdict::Other, format!("the transaction was cancelled: {}", codes.join(", ")))
+}
+
+/// No answer, or none that is understood.
+fn unanswered<E>(operation: Operation<'_>, error: &SdkError<E, HttpResponse>) -> Failure
+where
+    E: Error + 'static,
+{
+    use BackendErrorKind::{Denied, Misconfigured, Unavailable};
+    let causes = causes(error);
+    let (kind, what) = match error {
+        _ if lacks_credentials(error) => (
+            Denied,
+            "there are no AWS credentials, or they could not be loaded; sign in, or set them in the environment",
+        ),
+        SdkError::TimeoutError(_) => (Unavailable, "DynamoDB did not answer in time"),
+        SdkError::DispatchFailure(_) => (Unavailable, "DynamoDB is not reached"),
+        SdkError::ResponseError(_) => (Unavailable, "DynamoDB's answer is not understood"),
+        _ => (Misconfigured, "the request could not be made"),
+    };
+    let message = if causes.is_empty() { what.to_owned() } else { format!("{what}: {causes}") };
+    Failure { verdict: Verdict::Other, error: operation.fail(kind, message) }
+}
+
+fn lacks_credentials(error: &(dyn Error + 'static)) -> bool {
+    // A client without a provider says so in words only.
+    error.is::<CredentialsError>()
+        || error.to_string().contains("no identity resolver")
+        || error.source().is_some_and(lacks_credentials)
+}
+
+/// The causes below, each told once. Requests, which carry a session token, are not among them.
+fn causes(error: &(dyn Error + 'static)) -> String {
+    let mut told: Vec<String> = Vec::new();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        let text = error.to_string();
+        if !told.iter().any(|before| before.contains(&text)) {
+            told.push(text);
+        }
+        cause = error.source();
+    }
+    told.join(": ")
+}
+
+fn shown(code: &str, message: &str, status: u16) -> String {
+    // A refused signature is answered with the signed request, session token and all.
+    let message = message.split("Canonical").next().unwrap_or_default();
+    let message = message.lines().next().unwrap_or_default().trim();
+    let remedy = match code {
+        "ResourceNotFoundException" => " (the table is missing: initialize creates it where it may)",
+        "ExpiredToken" | "ExpiredTokenException" | "RequestExpired" => " (sign in again)",
+        _ => "",
+    };
+    let code = if code.is_empty() { format!("HTTP status {status}") } else { code.to_owned() };
+    if message.is_empty() { format!("{code}{remedy}") } else { format!("{code}: {message}{remedy}") }
+}
+
+#[cfg(test)]
+mod tests;
