@@ -53,12 +53,13 @@ async fn main() -> Result<()> {
             report.together = cases::together(place, &size).await?;
             report.cost = cases::cost(place, server, &size).await?;
         }
+        report.machine.finish();
+        // After each place: an interrupted run keeps what it has.
+        if let Some(file) = &options.json {
+            let json = serde_json::to_string_pretty(&report)? + "\n";
+            std::fs::write(file, json).with_context(|| format!("{} cannot be written", file.display()))?;
+        }
     }
-    report.machine.finish();
     println!("{report}");
-    if let Some(file) = options.json {
-        let json = serde_json::to_string_pretty(&report)? + "\n";
-        std::fs::write(&file, json).with_context(|| format!("{} cannot be written", file.display()))?;
-    }
     Ok(())
 }

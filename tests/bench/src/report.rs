@@ -57,7 +57,7 @@ impl Report {
                 row(f, peer, cells)?;
             }
             let built = here.iter().filter_map(|result| result.build_ms).map(|ms| format!("{ms:.2}"));
-            row(f, "Flamingock's own share: `build()`", built)?;
+            row(f, "of Flamingock's: `build()`", built)?;
         }
         Ok(())
     }
@@ -104,13 +104,14 @@ impl Report {
     fn cost(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Some(first) = self.cost.first() else { return Ok(()) };
         writeln!(f, "\nCounted by PostgreSQL and on the wire, {} changes\n", first.changes)?;
-        let header = ["start", "round trips", "statements", "WAL records", "WAL syncs", "WAL bytes"];
+        let header = ["start", "round trips", "pings", "statements", "WAL records", "WAL syncs", "WAL bytes"];
         head(f, "tool", &header.map(str::to_owned))?;
         let figure = |figure: Option<i64>| figure.map_or_else(|| "-".to_owned(), |figure| figure.to_string());
         for result in &self.cost {
             let cells = [
                 result.start.to_owned(),
                 result.round_trips.to_string(),
+                result.pings.to_string(),
                 result.statements.to_string(),
                 figure(result.wal_records),
                 figure(result.wal_syncs),

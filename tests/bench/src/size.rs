@@ -20,7 +20,7 @@ impl Size {
     pub(crate) const FULL: Self = Self {
         applied: &[100, 1_000, 10_000, 100_000],
         fresh: 1_000,
-        fresh_rounds: 5,
+        fresh_rounds: 3,
         instances: 50,
         instance_changes: 20,
         instance_rounds: 5,
@@ -37,9 +37,7 @@ impl Size {
         counted: 100,
     };
 
-    /// A start with nothing to do is measured at least so often, ..
-    pub(crate) const STARTS: usize = 3;
-    /// .. and at most so often, ..
+    /// A start with nothing to do is measured at most so often, ..
     pub(crate) const MOST_STARTS: usize = 20;
     /// .. and no more once so much time has gone into it.
     pub(crate) const BUDGET: Duration = Duration::from_secs(10);

@@ -10,7 +10,13 @@ use tokio::net::{TcpListener, TcpStream};
 /// query, which is how often the tool had to wait for it.
 pub(crate) struct Wire {
     pub(crate) port: u16,
-    answers: Arc<AtomicU64>,
+    counts: Arc<Counts>,
+}
+
+#[derive(Default)]
+struct Counts {
+    answers: AtomicU64,
+    pings: AtomicU64,
 }
 
 /// The type of the message ReadyForQuery.
@@ -20,8 +26,8 @@ impl Wire {
     /// `server` is `host:port`. It listens until the program ends.
     pub(crate) async fn to(server: &str) -> Result<Self> {
         let listener = TcpListener::bind("127.0.0.1:0").await?;
-        let wire = Self { port: listener.local_addr()?.port(), answers: Arc::default() };
-        let (server, answers) = (server.to_owned(), Arc::clone(&wire.answers));
+        let wire = Self { port: listener.local_addr()?.port(), counts: Arc::default() };
+        let (server, counts) = (server.to_owned(), Arc::clone(&wire.counts));
         tokio::spawn(async move {
             while let Ok((client, _)) = listener.accept().await {
                 let Ok(server) = TcpStream::connect(&server).await else { break };
@@ -32,20 +38,23 @@ impl Wire {
                     let _ = tokio::io::copy(&mut from_client, &mut to_server).await;
                     let _ = to_server.shutdown().await;
                 });
-                tokio::spawn(count(from_server, to_client, Arc::clone(&answers)));
+                tokio::spawn(count(from_server, to_client, Arc::clone(&counts)));
             }
         });
         Ok(wire)
     }
 
-    pub(crate) fn answers(&self) -> u64 {
-        self.answers.load(Ordering::SeqCst)
+    /// Answers to statements, and to pings: a pool makes sure that a connection is alive by asking the
+    /// server for nothing.
+    pub(crate) fn counts(&self) -> (u64, u64) {
+        let [answers, pings] = [&self.counts.answers, &self.counts.pings].map(|c| c.load(Ordering::SeqCst));
+        (answers, pings)
     }
 }
 
 /// Without TLS everything from the server is messages: a type, a length that counts itself, the rest.
-async fn count(mut server: OwnedReadHalf, mut client: OwnedWriteHalf, answers: Arc<AtomicU64>) -> Result<()> {
-    let mut message = Vec::new();
+async fn count(mut server: OwnedReadHalf, mut client: OwnedWriteHalf, counts: Arc<Counts>) -> Result<()> {
+    let (mut message, mut previous) = (Vec::new(), 0);
     loop {
         let kind = server.read_u8().await?;
         let length = server.read_u32().await?;
@@ -54,9 +63,12 @@ async fn count(mut server: OwnedReadHalf, mut client: OwnedWriteHalf, answers: A
         message.extend_from_slice(&length.to_be_bytes());
         message.resize(1 + length as usize, 0);
         server.read_exact(&mut message[5..]).await?;
-        if kind == READY {
-            answers.fetch_add(1, Ordering::SeqCst);
+        match (previous, kind) {
+            (READY, READY) => _ = counts.pings.fetch_add(1, Ordering::SeqCst),
+            (_, READY) => _ = counts.answers.fetch_add(1, Ordering::SeqCst),
+            _ => {}
         }
+        previous = kind;
         client.write_all(&message).await?;
     }
 }

@@ -20,6 +20,8 @@ pub(crate) struct Cost {
     pub(crate) start: &'static str,
     /// How often the tool waited for the server's answer.
     pub(crate) round_trips: u64,
+    /// Besides: how often its pool asked whether the connection is alive.
+    pub(crate) pings: u64,
     /// `pg_stat_statements`: calls.
     pub(crate) statements: i64,
     /// `pg_stat_wal`: records, syncs, bytes.
@@ -67,11 +69,11 @@ async fn count(
     tokio::time::sleep(STATISTICS).await;
     client.batch_execute("SELECT pg_stat_statements_reset()").await?;
     let before = wal(&client).await?;
-    let answers = wire.answers();
+    let (answers, pings) = wire.counts();
     application.start().await.with_context(|| peer.name())?;
-    let round_trips = wire.answers() - answers;
     drop(application);
     tokio::time::sleep(STATISTICS).await;
+    let (answered, pinged) = wire.counts();
 
     let after = wal(&client).await?;
     let statements = "SELECT coalesce(sum(calls), 0)::int8 FROM pg_stat_statements
@@ -82,7 +84,8 @@ async fn count(
         peer: peer.name(),
         changes: changes.count,
         start,
-        round_trips,
+        round_trips: answered - answers,
+        pings: pinged - pings,
         statements,
         wal_records: records,
         wal_syncs: syncs,

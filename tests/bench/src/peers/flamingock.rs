@@ -87,7 +87,7 @@ impl Peer for Flamingock {
 
     async fn fill(&self, database: &Database, changes: Changes) -> Result<()> {
         let opened = opened(database, changes).await?;
-        let digest = opened.build()?.pipeline().digest.clone();
+        let digest = opened.builder_with_changes().build()?.pipeline().digest.clone();
         match &opened.pool {
             Pool::Postgres(pool) => {
                 fill(PostgresAuditStore::new(pool.clone()), &opened.changes, digest).await
@@ -167,25 +167,25 @@ impl Opened {
     }
 
     /// Copying the changes is part of a start, as reading them from the link-time registry is.
-    fn build(&self) -> Result<Application_> {
+    fn builder_with_changes(&self) -> FlamingockBuilder {
         let released = Arc::clone(&self.released);
         let builder = self.changes.iter().cloned().fold(self.builder(), FlamingockBuilder::change);
-        let builder = builder.on_event(move |event| {
+        builder.on_event(move |event| {
             if let Event::PipelineFinished { report } = event
                 && report.changes.applied > 0
             {
                 *released.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
             }
-        });
-        Ok(builder.build()?)
+        })
     }
 }
 
 #[async_trait]
 impl Application for Opened {
     async fn start(&mut self) -> Result<Started> {
+        let builder = self.builder_with_changes();
         let since = Instant::now();
-        let application = self.build()?;
+        let application = builder.build()?;
         let build = since.elapsed();
         let report = application.run().await?;
         let changes = report.changes;

@@ -36,7 +36,7 @@ pub(crate) trait Application: Send {
 /// What a start tells.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Started {
-    /// How long it worked before it asked the database anything, where that is worth telling.
+    /// How long it checked what it was given before it asked the database anything, where it tells.
     pub(crate) build: Option<Duration>,
     /// When it released its lock, if it applied anything.
     pub(crate) released: Option<Instant>,
