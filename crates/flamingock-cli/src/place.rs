@@ -96,6 +96,7 @@ async fn sqlite(url: &str, naming: &Naming) -> Result<Place> {
 
 #[cfg(feature = "postgres")]
 async fn postgres(url: &str, naming: &Naming) -> Result<Place> {
+    reach::<sqlx::PgConnection>(url).await?;
     let store = flamingock_store_sql::PostgresAuditStore::connect(url).await?;
     Ok(Place::of(
         match &naming.schema {
@@ -108,5 +109,29 @@ async fn postgres(url: &str, naming: &Naming) -> Result<Place> {
 
 #[cfg(feature = "mysql")]
 async fn mysql(url: &str, naming: &Naming) -> Result<Place> {
+    reach::<sqlx::MySqlConnection>(url).await?;
     Ok(Place::of(flamingock_store_sql::MySqlAuditStore::connect(url).await?, naming))
+}
+
+/// Tries once whether the server is there: a pool would try for half a minute before it says so. What else
+/// is wrong, the store explains.
+#[cfg(any(feature = "postgres", feature = "mysql"))]
+async fn reach<C: sqlx::Connection>(url: &str) -> Result<()> {
+    let limit = std::time::Duration::from_secs(10);
+    let unreached = |said: &str| {
+        let message = format!(
+            "the audit store's server is not reached: {said}. Check that it is up and reachable from here"
+        );
+        Err(Problem::new("AUDIT_STORE", message))
+    };
+    match tokio::time::timeout(limit, C::connect(url)).await {
+        Ok(Ok(connection)) => {
+            // Whether it is closed well changes nothing.
+            let _ = connection.close().await;
+            Ok(())
+        }
+        Ok(Err(sqlx::Error::Io(error))) => unreached(&error.to_string()),
+        Ok(Err(_)) => Ok(()),
+        Err(_) => unreached("no answer within 10 s"),
+    }
 }

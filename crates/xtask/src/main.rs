@@ -2,6 +2,7 @@
 //! `cargo xtask fmt`.
 
 mod bench;
+mod dist;
 mod fmt;
 mod interrupt;
 mod services;
@@ -38,6 +39,10 @@ enum Command {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         arguments: Vec<OsString>,
     },
+    /// Build the `flamingock` command for release: static where musl is installed
+    Dist,
+    /// Write the manual pages of the `flamingock` command to `target/man`
+    Man,
     /// Format the workspace, also the changes that `include_changes!` declares
     Fmt {
         /// Change nothing; fail when something is not formatted
@@ -51,6 +56,8 @@ fn main() -> Result<ExitCode> {
         Command::Test { arguments } => test::run(&arguments)?,
         Command::Services => services::run().map(|()| true)?,
         Command::Bench { arguments } => bench::run(&arguments)?,
+        Command::Dist => dist::dist()?,
+        Command::Man => dist::man()?,
         Command::Fmt { check } => fmt::run(check)?,
     };
     Ok(if passed { ExitCode::SUCCESS } else { ExitCode::FAILURE })

@@ -10,9 +10,10 @@ use crate::audit::AuditEntry;
 use crate::builder::Flamingock;
 use crate::change::Method;
 use crate::error::{RunError, RunErrorKind, Stop};
+use crate::event::Event;
 use crate::pipeline::{PipelineChange, PipelineStage};
 use crate::plan::{Attempt, Latest, is_applied, is_uncertain};
-use crate::report::{ChangeOutcome, Report, RunStatus, StageReport, StageState};
+use crate::report::{AuditHead, ChangeOutcome, Report, RunStatus, StageReport, StageState};
 use crate::target::Mode;
 
 /// An applied change with what undoes it.
@@ -60,7 +61,9 @@ impl Run<'_> {
         if let Err(Stop { kind: RunErrorKind::LeaseLost | RunErrorKind::AuditStore, .. }) = ended {
             return ended;
         }
-        match journal.close(Vec::new(), None).await {
+        let closed = journal.close(Vec::new(), None).await;
+        self.head = Some(AuditHead { sequence: journal.sequence(), hash: journal.hash() });
+        match closed {
             Ok(()) => ended,
             Err(error) => Err(self.append_stop(&journal, error)),
         }
@@ -89,9 +92,16 @@ impl Run<'_> {
                 began,
             };
             let started = step.start().await?;
+            self.app.listeners.tell(&Event::ChangeStarted {
+                change: &change.id,
+                stage: &stage.name,
+                target_system: &change.target_system,
+                attempt: step.attempt.number,
+            });
             let ended = step.run(started).await?;
             let good = ended.outcome == ChangeOutcome::Undone;
             let report = change_report(change, ended, began);
+            self.app.listeners.tell(&Event::ChangeFinished { report: &report });
             let of = self.stage_report(stage);
             *(if good { &mut of.changes.applied } else { &mut of.changes.failed }) += 1;
             of.changes.total += 1;

@@ -39,6 +39,6 @@ pub(crate) async fn run(session: &Session, args: Args) -> Result<Done> {
         }
     }
     text.push('\n');
-    text.push_str(&render::life(output, &life));
+    text.push_str(&render::life(output, &life, false));
     Done::new(json!({ "change": args.change, "standing": standing, "entries": life }), text)
 }

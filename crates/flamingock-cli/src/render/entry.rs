@@ -3,42 +3,51 @@ use std::fmt::Write as _;
 use flamingock_core::audit::{AuditEntry, AuditState, Evidence};
 
 use super::{Table, block, duration, line, time};
-use crate::output::{Output, Tone};
+use crate::output::{Output, Tone, width};
 
 /// Entries as rows.
 pub(crate) struct EntryTable<'a> {
+    output: &'a Output,
     table: Table<'a>,
     extended: bool,
+    as_lines: bool,
 }
 
 impl<'a> EntryTable<'a> {
     /// `paged`: it comes in pages, whose columns must stand below each other.
     pub(crate) fn new(output: &'a Output, extended: bool, paged: bool) -> Self {
-        let (header, shares): (&[&'static str], &[u16]) = if extended {
-            (
-                &[
-                    "Seq",
-                    "Change",
-                    "State",
-                    "Operation",
-                    "Time",
-                    "Took",
-                    "Author",
-                    "Target",
-                    "Run",
-                    "Host",
-                    "Source",
-                ],
-                &[5, 14, 14, 8, 11, 6, 8, 14, 14, 8, 14],
-            )
+        let header: &[&'static str] = if extended {
+            &[
+                "Seq",
+                "Change",
+                "State",
+                "Operation",
+                "Time",
+                "Took",
+                "Author",
+                "Target",
+                "Run",
+                "Host",
+                "Source",
+            ]
         } else {
-            (&["Seq", "Change", "State", "Operation", "Author", "Time"], &[6, 26, 20, 9, 12, 20])
+            &["Seq", "Change", "State", "Operation", "Author", "Time"]
+        };
+        let state = if width() < 110 { 14 } else { 27 };
+        let widths: &[u16] = match extended {
+            true => &[6, 0, state, 9, 20, 6, 10, 22, 36, 10, 24],
+            false => &[6, 0, state, 9, 10, 20],
         };
         let table = Table::new(output, header);
-        Self { table: if paged { table.shares(shares) } else { table }, extended }
+        let table = if paged { table.widths(widths) } else { table };
+        // So many columns need a wide terminal; else each entry gets some lines.
+        Self { output, table, extended, as_lines: extended && width() < 180 }
     }
 
     pub(crate) fn page(&mut self, entries: &[AuditEntry]) -> String {
+        if self.as_lines {
+            return life(self.output, entries, true).trim_end().to_owned();
+        }
         let rows = entries.iter().map(|entry| row(entry, self.extended)).collect();
         self.table.page(rows)
     }
@@ -85,12 +94,15 @@ pub(crate) fn state(entry: &AuditEntry) -> (String, Tone) {
     (state.to_string(), tone)
 }
 
-/// A change's whole life, entry by entry.
-pub(crate) fn life(output: &Output, entries: &[AuditEntry]) -> String {
+/// Entry by entry, a few lines each; with the names of the changes where they are of several.
+pub(crate) fn life(output: &Output, entries: &[AuditEntry], named: bool) -> String {
     let mut text = String::new();
     for entry in entries {
         let (name, tone) = state(entry);
         let head = format!("{:>6}  {}", entry.sequence, time(entry.recorded_at));
+        if named {
+            let _ = writeln!(text, "{}", output.paint(Tone::Strong, &line(&entry.change, 200)));
+        }
         let _ = write!(text, "{head}  {}", output.paint(tone, &name));
         let _ = write!(text, "  {}, attempt {}", entry.operation, entry.attempt);
         if let Some(took) = entry.duration {

@@ -40,7 +40,7 @@ pub(crate) struct Issue<'a> {
 impl Issue<'_> {
     pub(crate) fn overview(&self) -> String {
         let entry = self.latest;
-        let mut text = self.section("OVERVIEW");
+        let mut text = self.section("OVERVIEW").trim_start().to_owned();
         let state = entry.state.map_or("", AuditState::as_str);
         self.fact(&mut text, "Change", &entry.change);
         self.fact(&mut text, "Standing", &format!("{}: {}", self.standing, self.meaning()));
@@ -99,7 +99,9 @@ impl Issue<'_> {
         let mut text = self.section("WHAT TO DO");
         let (program, id) = (self.program, quoted(&self.latest.change));
         let mut say = |line: &str| {
-            let _ = writeln!(text, "  {line}");
+            text.push_str(if line.is_empty() { "" } else { "  " });
+            text.push_str(line);
+            text.push('\n');
         };
         match self.standing {
             Standing::Applied | Standing::RolledBack => {
@@ -153,7 +155,7 @@ impl Issue<'_> {
     }
 
     fn section(&self, title: &str) -> String {
-        format!("{}\n", self.output.paint(Tone::Strong, title))
+        format!("\n{}\n", self.output.paint(Tone::Strong, title))
     }
 
     fn fact(&self, text: &mut String, name: &str, fact: &str) {

@@ -16,12 +16,11 @@ impl<'a> Table<'a> {
         Self { output, header: header.to_vec(), widths: None, began: false }
     }
 
-    /// The same with columns of these shares of the width, for a table that comes in pages.
-    pub(crate) fn shares(mut self, shares: &[u16]) -> Self {
-        let all: u16 = shares.iter().sum();
-        let room = width().saturating_sub(2 * u16::try_from(shares.len()).unwrap_or(0));
-        let share = |share: &u16| (u32::from(room) * u32::from(*share) / u32::from(all.max(1))).max(4);
-        self.widths = Some(shares.iter().map(|s| u16::try_from(share(s)).unwrap_or(u16::MAX)).collect());
+    /// The same with columns of these widths, for a table that comes in pages; 0 takes what is left.
+    pub(crate) fn widths(mut self, widths: &[u16]) -> Self {
+        let taken: u16 = widths.iter().map(|width| width + 2).sum();
+        let left = width().saturating_sub(taken).max(12);
+        self.widths = Some(widths.iter().map(|width| if *width == 0 { left } else { *width }).collect());
         self
     }
 

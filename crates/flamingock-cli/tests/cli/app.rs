@@ -125,14 +125,28 @@ pub(crate) fn main(args: &[String]) -> ExitCode {
 
 async fn wire(scenario: &str, dir: &Path) -> anyhow::Result<FlamingockBuilder> {
     let options = SqliteConnectOptions::new().filename(dir.join("target.db")).create_if_missing(true);
-    let audit = format!("sqlite://{}", dir.join("audit.db").display());
     let folder = Folder(dir.to_owned());
-    Ok(Flamingock::builder()
+    if let (Ok(url), Ok(prefix)) = (std::env::var("CLI_TEST_URL"), std::env::var("CLI_TEST_PREFIX")) {
+        let store = PostgresAuditStore::connect(&url).await?;
+        let builder = Flamingock::builder().audit_store(store.table_prefix(prefix));
+        return Ok(on_targets(builder, scenario, folder, SqlitePool::connect_with(options).await?));
+    }
+    let audit = format!("sqlite://{}", dir.join("audit.db").display());
+    let builder = Flamingock::builder().audit_store(SqliteAuditStore::connect(&audit).await?);
+    Ok(on_targets(builder, scenario, folder, SqlitePool::connect_with(options).await?))
+}
+
+fn on_targets(
+    builder: FlamingockBuilder,
+    scenario: &str,
+    folder: Folder,
+    pool: SqlitePool,
+) -> FlamingockBuilder {
+    builder
         .service("orders")
         .changes(CHANGES)
         .lease(Duration::from_secs(2))
-        .audit_store(SqliteAuditStore::connect(&audit).await?)
-        .target(SqliteTarget::new("db", SqlitePool::connect_with(options).await?))
+        .target(SqliteTarget::new("db", pool))
         .target(NonTransactionalTarget::new("flags").kind("folder").at("the flag server").with(folder))
-        .dependency(Scenario(scenario.to_owned())))
+        .dependency(Scenario(scenario.to_owned()))
 }

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::process::{Command, Output, Stdio};
 
+use flamingock::sqlx;
 use flamingock::sqlx::sqlite::{SqliteConnectOptions, SqlitePool};
 
 /// A directory of its own for each test.
@@ -126,8 +127,8 @@ impl House {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
         runtime.block_on(async {
             let pool = SqlitePool::connect_with(options).await.expect("opens");
-            let statements = flamingock::sqlx::AssertSqlSafe(statements.to_owned());
-            flamingock::sqlx::raw_sql(statements).execute(&pool).await.expect("is done");
+            let statements = sqlx::AssertSqlSafe(statements.to_owned());
+            sqlx::raw_sql(statements).execute(&pool).await.expect("is done");
             pool.close().await;
         });
     }
