@@ -18,5 +18,6 @@ pages! {
     testing = "../../docs/src/testing.md",
     operations = "../../docs/src/operations.md",
     kubernetes = "../../docs/src/kubernetes.md",
+    stores_redis = "../../docs/src/stores-redis.md",
     benchmarks = "../../docs/src/benchmarks.md",
 }

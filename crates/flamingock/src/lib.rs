@@ -154,6 +154,7 @@
 //! |---|---|
 //! | `mysql` | `MySqlAuditStore` (audit store and lock) and `MySqlTarget`, for MariaDB and MySQL, over the same `flamingock::sqlx` |
 //! | `postgres` | `PostgresAuditStore` (audit store and lock) and `PostgresTarget`, over the same `flamingock::sqlx` |
+//! | `redis` | `RedisAuditStore` (audit store and lock) and `RedisLockStore` (the lock alone), over [`redis`](https://docs.rs/redis), re-exported as `flamingock::redis_client`; `redis-tls` adds `rediss://` |
 //! | `sqlite` | `SqliteAuditStore` (audit store and lock) and `SqliteTarget`, over [`sqlx`](https://docs.rs/sqlx), re-exported as `flamingock::sqlx` |
 //! | `cli` | `flamingock::cli::main`: the commands of the `flamingock` binary as the application's own |
 //! | `testing` | `flamingock::testing`: the conformance suites for authors of stores and targets |
@@ -175,6 +176,8 @@ pub use flamingock_core::change;
 
 #[cfg(feature = "cli")]
 pub use flamingock_cli as cli;
+#[cfg(feature = "redis")]
+pub use flamingock_store_redis::redis as redis_client;
 #[cfg(feature = "testing")]
 pub use flamingock_testing as testing;
 #[cfg(any(feature = "mysql", feature = "postgres", feature = "sqlite"))]
@@ -193,6 +196,13 @@ pub mod mysql {
 pub mod postgres {
     pub use flamingock_store_sql::PostgresAuditStore;
     pub use flamingock_target_sql::PostgresTarget;
+}
+
+/// Redis: [`RedisAuditStore`](redis::RedisAuditStore) and [`RedisLockStore`](redis::RedisLockStore). The
+/// driver itself is `flamingock::redis_client`.
+#[cfg(feature = "redis")]
+pub mod redis {
+    pub use flamingock_store_redis::{RedisAuditStore, RedisLockStore};
 }
 
 /// SQLite: [`SqliteAuditStore`](sqlite::SqliteAuditStore) and [`SqliteTarget`](sqlite::SqliteTarget).

@@ -14,5 +14,7 @@ pub use flamingock_macros::{apply, change, include_changes, rollback, verify};
 pub use crate::mysql::{MySqlAuditStore, MySqlTarget};
 #[cfg(feature = "postgres")]
 pub use crate::postgres::{PostgresAuditStore, PostgresTarget};
+#[cfg(feature = "redis")]
+pub use crate::redis::{RedisAuditStore, RedisLockStore};
 #[cfg(feature = "sqlite")]
 pub use crate::sqlite::{SqliteAuditStore, SqliteTarget};

@@ -132,6 +132,9 @@ pub(crate) fn diagnose(error: &RedisError) -> Diagnosis {
     }
     let (kind, remedy) = match error.kind() {
         ErrorKind::Io if is_refused_by_the_system(error) => (BackendErrorKind::Denied, ""),
+        ErrorKind::Io if error.to_string().contains("certificate") => {
+            (BackendErrorKind::Misconfigured, "the server's certificate is not one that this machine trusts")
+        }
         ErrorKind::Io
         | ErrorKind::ClusterConnectionNotFound
         | ErrorKind::MasterNameNotFoundBySentinel
@@ -239,6 +242,8 @@ mod tests {
         }
         let refused = RedisError::from(io::Error::from(io::ErrorKind::PermissionDenied));
         assert_eq!(diagnose(&refused).kind, Denied);
+        let untrusted = io::Error::new(io::ErrorKind::InvalidData, "invalid peer certificate: UnknownIssuer");
+        assert_eq!(diagnose(&RedisError::from(untrusted)).kind, Misconfigured);
     }
 
     #[test]

@@ -141,7 +141,12 @@ fn place(link: Link) -> Place {
 /// The driver's message does not repeat the URL.
 fn not_understood(error: RedisError) -> BackendError {
     let operation = Operation { name: "connect", address: "redis", secret: None };
-    operation.fail(BackendErrorKind::Misconfigured, error.to_string()).source(error)
+    let message = if cfg!(not(feature = "tls")) && error.to_string().contains("TLS") {
+        "`rediss://` needs the feature `tls` (in `flamingock`: `redis-tls`)".to_owned()
+    } else {
+        format!("{error}. The form is `redis://user:password@host:6379/0`")
+    };
+    operation.fail(BackendErrorKind::Misconfigured, message).source(error)
 }
 
 impl fmt::Debug for RedisAuditStore {
