@@ -152,6 +152,7 @@
 //!
 //! | feature | adds |
 //! |---|---|
+//! | `dynamodb` | `DynamoAuditStore` (audit store and lock), over [`aws-sdk-dynamodb`](https://docs.rs/aws-sdk-dynamodb), re-exported with `aws-config` as `flamingock::aws_sdk_dynamodb` and `flamingock::aws_config` |
 //! | `mysql` | `MySqlAuditStore` (audit store and lock) and `MySqlTarget`, for MariaDB and MySQL, over the same `flamingock::sqlx` |
 //! | `postgres` | `PostgresAuditStore` (audit store and lock) and `PostgresTarget`, over the same `flamingock::sqlx` |
 //! | `redis` | `RedisAuditStore` (audit store and lock) and `RedisLockStore` (the lock alone), over [`redis`](https://docs.rs/redis), re-exported as `flamingock::redis_client`; `redis-tls` adds `rediss://` |
@@ -174,6 +175,10 @@ pub use flamingock_macros::{apply, change, include_changes, rollback, verify};
 // Beside the attribute of the same name: a module and a macro do not collide.
 pub use flamingock_core::change;
 
+#[cfg(feature = "dynamodb")]
+pub use aws_config;
+#[cfg(feature = "dynamodb")]
+pub use aws_sdk_dynamodb;
 #[cfg(feature = "cli")]
 pub use flamingock_cli as cli;
 #[cfg(feature = "redis")]
@@ -182,6 +187,14 @@ pub use flamingock_store_redis::redis as redis_client;
 pub use flamingock_testing as testing;
 #[cfg(any(feature = "mysql", feature = "postgres", feature = "sqlite"))]
 pub use sqlx;
+
+/// Amazon DynamoDB: [`DynamoAuditStore`](dynamodb::DynamoAuditStore), over the driver's
+/// [`Client`](dynamodb::Client).
+#[cfg(feature = "dynamodb")]
+pub mod dynamodb {
+    pub use aws_sdk_dynamodb::Client;
+    pub use flamingock_store_dynamodb::DynamoAuditStore;
+}
 
 /// MariaDB and MySQL: [`MySqlAuditStore`](mysql::MySqlAuditStore) and [`MySqlTarget`](mysql::MySqlTarget).
 #[cfg(feature = "mysql")]
@@ -211,3 +224,8 @@ pub mod sqlite {
     pub use flamingock_store_sql::SqliteAuditStore;
     pub use flamingock_target_sql::SqliteTarget;
 }
+
+// The book's page, compiled with the documentation tests.
+#[cfg(all(doctest, feature = "dynamodb"))]
+#[doc = include_str!("../../../docs/src/stores-dynamodb.md")]
+mod stores_dynamodb {}

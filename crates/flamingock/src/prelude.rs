@@ -10,6 +10,8 @@ pub use flamingock_core::target::NonTransactionalTarget;
 pub use flamingock_core::{Flamingock, FlamingockBuilder, RunMode};
 pub use flamingock_macros::{apply, change, include_changes, rollback, verify};
 
+#[cfg(feature = "dynamodb")]
+pub use crate::dynamodb::DynamoAuditStore;
 #[cfg(feature = "mysql")]
 pub use crate::mysql::{MySqlAuditStore, MySqlTarget};
 #[cfg(feature = "postgres")]

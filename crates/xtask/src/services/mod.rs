@@ -1,6 +1,7 @@
 //! The servers that tests need: each its own unprivileged process, on a free port, with a temporary
 //! folder. What the environment names is used instead.
 
+mod dynamodb;
 mod ferretdb;
 mod mariadb;
 mod packages;
@@ -34,7 +35,7 @@ struct Own {
 }
 
 /// In the order of start: what another one needs comes before it.
-const SERVICES: [Service; 6] = [
+const SERVICES: [Service; 7] = [
     Service {
         name: "postgres",
         variable: "FLAMINGOCK_TEST_POSTGRES_URL",
@@ -61,6 +62,12 @@ const SERVICES: [Service; 6] = [
         name: "redis",
         variable: "FLAMINGOCK_TEST_REDIS_URL",
         own: Some(Own { program: "redis-server", package: "redis-server", start: redis::start }),
+    },
+    // Maven brings Java, which runs it.
+    Service {
+        name: "dynamodb",
+        variable: "FLAMINGOCK_TEST_DYNAMODB_URL",
+        own: Some(Own { program: "mvn", package: "maven", start: dynamodb::start }),
     },
 ];
 
