@@ -17,6 +17,7 @@ pages! {
     when_it_fails = "../../docs/src/when-it-fails.md",
     testing = "../../docs/src/testing.md",
     operations = "../../docs/src/operations.md",
+    stores_mongodb = "../../docs/src/stores-mongodb.md",
     kubernetes = "../../docs/src/kubernetes.md",
     stores_redis = "../../docs/src/stores-redis.md",
     benchmarks = "../../docs/src/benchmarks.md",

@@ -153,6 +153,7 @@
 //! | feature | adds |
 //! |---|---|
 //! | `dynamodb` | `DynamoAuditStore` (audit store and lock), over [`aws-sdk-dynamodb`](https://docs.rs/aws-sdk-dynamodb), re-exported with `aws-config` as `flamingock::aws_sdk_dynamodb` and `flamingock::aws_config` |
+//! | `mongodb` | `MongoAuditStore` (audit store and lock), over the [`mongodb`](https://docs.rs/mongodb) driver, re-exported as `flamingock::mongodb::driver` |
 //! | `mysql` | `MySqlAuditStore` (audit store and lock) and `MySqlTarget`, for MariaDB and MySQL, over the same `flamingock::sqlx` |
 //! | `postgres` | `PostgresAuditStore` (audit store and lock) and `PostgresTarget`, over the same `flamingock::sqlx` |
 //! | `redis` | `RedisAuditStore` (audit store and lock) and `RedisLockStore` (the lock alone), over [`redis`](https://docs.rs/redis), re-exported as `flamingock::redis_client`; `redis-tls` adds `rediss://` |
@@ -194,6 +195,13 @@ pub use sqlx;
 pub mod dynamodb {
     pub use aws_sdk_dynamodb::Client;
     pub use flamingock_store_dynamodb::DynamoAuditStore;
+}
+
+/// MongoDB: [`MongoAuditStore`](mongodb::MongoAuditStore), and the driver.
+#[cfg(feature = "mongodb")]
+pub mod mongodb {
+    pub use flamingock_store_mongodb::MongoAuditStore;
+    pub use flamingock_store_mongodb::mongodb as driver;
 }
 
 /// MariaDB and MySQL: [`MySqlAuditStore`](mysql::MySqlAuditStore) and [`MySqlTarget`](mysql::MySqlTarget).

@@ -12,6 +12,8 @@ pub use flamingock_macros::{apply, change, include_changes, rollback, verify};
 
 #[cfg(feature = "dynamodb")]
 pub use crate::dynamodb::DynamoAuditStore;
+#[cfg(feature = "mongodb")]
+pub use crate::mongodb::MongoAuditStore;
 #[cfg(feature = "mysql")]
 pub use crate::mysql::{MySqlAuditStore, MySqlTarget};
 #[cfg(feature = "postgres")]

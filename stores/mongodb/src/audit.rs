@@ -26,6 +26,10 @@ const TRIES: u32 = 50;
 /// What the outbox may hold: a document has at most 16 MiB, and there is more in a head.
 const ROOM: usize = 16 * 1024 * 1024 - 256 * 1024;
 
+/// So many entries may stay in the outbox until the next append. More are taken out at once: whoever reads
+/// entries would read them each time.
+const FEW: usize = 16;
+
 #[async_trait]
 impl AuditStore for MongoAuditStore {
     fn kind(&self) -> &str {
@@ -196,9 +200,30 @@ impl MongoAuditStore {
             return Err(lost());
         }
         // From here on it is recorded, whatever becomes of the copy.
-        match self.deliver(operation, &entries).await {
-            Ok(()) => self.note_delivered(&office.history, office.token, append.head.sequence),
-            Err(error) => tracing::debug!(%error, "the next append copies the entries to their collection"),
+        if let Err(error) = self.copy(operation, office, append, &entries).await {
+            tracing::debug!(%error, "the next append copies the entries to their collection");
+        }
+        Ok(())
+    }
+
+    /// Copies the entries of an append that is recorded.
+    async fn copy(
+        &self,
+        operation: &Operation<'_>,
+        office: &Office,
+        append: &Append<'_>,
+        entries: &[Document],
+    ) -> Result<(), BackendError> {
+        self.deliver(operation, entries).await?;
+        self.note_delivered(&office.history, office.token, append.head.sequence);
+        if entries.len() > FEW {
+            let condition = doc! {
+                "_id": id(&office.history),
+                "token": operation.number(office.token.0)?,
+                "sequence": operation.number(append.head.sequence)?,
+            };
+            let emptied = self.heads().update_one(condition, doc! { "$set": { "outbox": [] } }).await;
+            emptied.map_err(|error| operation.error(error))?;
         }
         Ok(())
     }

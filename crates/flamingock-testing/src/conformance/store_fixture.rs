@@ -1,5 +1,6 @@
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use flamingock_core::History;
@@ -113,6 +114,8 @@ pub struct StoreCapabilities {
     pub damages: Vec<Damage>,
     /// A secret that the connection is made with, and that must show up nowhere.
     pub secret: Option<String>,
+    /// How long a case may take, where that is not 30 s.
+    pub case_timeout: Option<Duration>,
 }
 
 impl Default for StoreCapabilities {
@@ -124,6 +127,7 @@ impl Default for StoreCapabilities {
             lock_has_clock: true,
             damages: Vec::new(),
             secret: None,
+            case_timeout: None,
         }
     }
 }
@@ -161,6 +165,13 @@ impl StoreCapabilities {
     #[must_use]
     pub fn damages(mut self, damages: impl IntoIterator<Item = Damage>) -> Self {
         self.damages.extend(damages);
+        self
+    }
+
+    /// A case may take this long: for a server that stands in for a faster one.
+    #[must_use]
+    pub fn case_timeout(mut self, timeout: Duration) -> Self {
+        self.case_timeout = Some(timeout);
         self
     }
 

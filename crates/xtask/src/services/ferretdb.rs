@@ -39,6 +39,8 @@ pub(super) fn start(_running: &[Server], interrupt: &Interrupt) -> Result<Option
             "--test-enable-new-auth",
         ]);
         command.args(["--setup-database=admin", "--setup-username=flamingock"]);
+        // It reads whole collections again and again.
+        command.env("GOGC", "400");
         command.arg(format!("--setup-password={PASSWORD}")).arg(format!("--listen-addr={address}"));
     };
     let ask = |command: &mut Command| {

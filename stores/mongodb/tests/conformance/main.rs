@@ -5,6 +5,7 @@ mod server;
 
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use flamingock_core::History;
@@ -32,13 +33,10 @@ impl StoreFixture for Mongo {
 
     fn capabilities(&self) -> StoreCapabilities {
         use Damage::{NewerFormat, OtherShape, ReadOnly, Unreachable, UnreadableEntry};
-        let capabilities = StoreCapabilities::default().damages([
-            UnreadableEntry,
-            NewerFormat,
-            OtherShape,
-            ReadOnly,
-            Unreachable,
-        ]);
+        let capabilities = StoreCapabilities::default()
+            .damages([UnreadableEntry, NewerFormat, OtherShape, ReadOnly, Unreachable])
+            // FerretDB over SQLite reads whole collections: ten thousand entries take it long.
+            .case_timeout(Duration::from_secs(120));
         match server::password() {
             Some(password) => capabilities.secret(password),
             None => capabilities,

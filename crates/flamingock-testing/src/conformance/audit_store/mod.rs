@@ -48,6 +48,9 @@ pub(super) fn store_suite(
     let capabilities = fixture.capabilities();
     let asked = Arc::clone(&fixture);
     let mut suite = Suite::new(seam, fixture.name(), move || asked.available());
+    if let Some(timeout) = capabilities.case_timeout {
+        suite = suite.timeout(timeout);
+    }
     for case in cases.into_iter().filter(|case| (case.applies)(&capabilities)) {
         let (fixture, capabilities) = (Arc::clone(&fixture), capabilities.clone());
         suite.case(case.name, move || {
