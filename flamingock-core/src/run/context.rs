@@ -60,7 +60,9 @@ impl<'a> Run<'a> {
     }
 
     pub(super) async fn read_latest(&self) -> Result<Latest, Stop> {
-        let entries = self.app.store.latest(&self.app.settings.history).await;
+        let settings = &self.app.settings;
+        let read = || self.app.store.latest(&settings.history);
+        let entries = retrying(settings.operation_timeout, "latest", read).await;
         let entries = entries.map_err(|error| self.store_stop(error))?;
         Ok(entries.into_iter().map(|entry| (entry.change.clone(), entry)).collect())
     }
