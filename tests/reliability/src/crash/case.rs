@@ -5,7 +5,7 @@ use std::time::Duration;
 use flamingock_core::audit::AuditState;
 use flamingock_core::pipeline::Stage;
 use flamingock_core::report::Report;
-use flamingock_core::{Flamingock, RunError};
+use flamingock_core::{Flamingock, RunError, RunErrorKind};
 
 use super::changes::change;
 use super::check::Checker;
@@ -162,6 +162,14 @@ impl Case<'_> {
         self.checker.always(&self.world, &when).await;
         let report = result.as_ref().unwrap_or_else(RunError::report);
         self.checker.reported(&self.world, report, &when);
+        let ridden_out = [RunErrorKind::ChangeFailed, RunErrorKind::Issue];
+        if let (Some((fault, op)), Err(error)) = (fault, result)
+            && process.name == 1
+            && fault.is_passing(op)
+            && !ridden_out.contains(&error.kind())
+        {
+            self.checker.violated(&when, format!("one answer less, and it ended with {:?}", error.kind()));
+        }
         let excused = fault.is_some_and(|(fault, op)| fault.may_leave_the_lock(op));
         let holder = self.world.lock_holder().await;
         // Another, dead by now, may have it until its lease expires.

@@ -129,6 +129,15 @@ impl<'a> Checker<'a> {
             let what = format!("the effect of `{}` is there twice without an undo in between", spec.id);
             self.violated(when, what);
         }
+        let reasons = entries.iter().filter(|entry| {
+            let failed = entry.state == Some(AuditState::Failed);
+            let undone = entry.state == Some(AuditState::Started) && entry.operation == Operation::Undo;
+            entry.change == spec.id && (failed || undone)
+        });
+        let reasons = reasons.count() as u64;
+        if content.undone.iter().any(|undone| *undone > reasons) {
+            self.violated(when, format!("`{}` was taken back, and no FAILED or undo is recorded", spec.id));
+        }
         if spec.kind.is_transactional() || spec.may_repeat() || spec.verify {
             return;
         }

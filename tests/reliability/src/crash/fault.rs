@@ -162,6 +162,14 @@ impl Fault {
         matches!(self, Self::PauseBefore(_) | Self::PauseAfter(_))
     }
 
+    /// Whether the runner, alone and unhurt otherwise, asks again and goes on as if nothing had happened.
+    pub fn is_passing(self, op: Op) -> bool {
+        let asked_again =
+            op.side() == Side::Store || matches!(op, Op::Check | Op::RaiseFence | Op::Survey | Op::Look);
+        let passes = matches!(self, Self::Fail(BackendErrorKind::Unavailable) | Self::LoseAnswer);
+        passes && asked_again
+    }
+
     /// Whether the lock may stay taken until its lease expires, although the run came to an end.
     pub fn may_leave_the_lock(self, op: Op) -> bool {
         match self {
