@@ -54,14 +54,14 @@ const SERVICES: [Service; 7] = [
     // MySQL proper is no package of Debian's: without a URL its tests are reported as ignored.
     Service { name: "mysql", variable: "FLAMINGOCK_TEST_MYSQL_URL", own: None },
     Service {
-        name: "mongodb",
-        variable: "FLAMINGOCK_TEST_MONGODB_URL",
-        own: Some(Own { program: "go", package: "golang-go", start: ferretdb::start }),
-    },
-    Service {
         name: "redis",
         variable: "FLAMINGOCK_TEST_REDIS_URL",
         own: Some(Own { program: "redis-server", package: "redis-server", start: redis::start }),
+    },
+    Service {
+        name: "mongodb",
+        variable: "FLAMINGOCK_TEST_MONGODB_URL",
+        own: Some(Own { program: "go", package: "golang-go", start: ferretdb::start }),
     },
     // Maven brings Java, which runs it.
     Service {

@@ -1,4 +1,5 @@
 //! The real binary, started as a process, on a real PostgreSQL.
+#![expect(clippy::expect_used, clippy::panic, clippy::unwrap_used, reason = "what fails here fails the test")]
 
 mod cases;
 mod database;
