@@ -21,7 +21,8 @@ fn orders() -> History {
 }
 
 fn operator(house: &House) -> Operator {
-    Operator::new(Arc::new(house.store.clone()), Arc::new(house.store.clone()), orders()).lock_wait(Duration::from_millis(300))
+    Operator::new(Arc::new(house.store.clone()), Arc::new(house.store.clone()), orders())
+        .lock_wait(Duration::from_millis(300))
 }
 
 fn broken(id: &str, order: &str) -> Change {
