@@ -68,13 +68,7 @@ pub type Future<'a> = std::pin::Pin<Box<dyn std::future::Future<Output = Outcome
 pub fn on_db_async(
     body: impl for<'a> Fn(&'a mut MemoryTransaction) -> Future<'a> + Send + Sync + 'static,
 ) -> Method {
-    let param = Param {
-        name: "db".into(),
-        kind: ParamKind::Exclusive,
-        type_id: TypeId::of::<MemoryTransaction>(),
-        type_name: std::any::type_name::<MemoryTransaction>(),
-        line: 1,
-    };
+    let param = param::<MemoryTransaction>("db", ParamKind::Exclusive);
     let body = Arc::new(body);
     Method {
         params: vec![param],
@@ -101,13 +95,7 @@ pub fn verify_flags(
 fn looking_at_flags<T: Send + 'static>(
     body: impl Fn(&MemoryMap) -> Result<T, BoxError> + Send + Sync + 'static,
 ) -> Method<T> {
-    let param = Param {
-        name: "flags".into(),
-        kind: ParamKind::Shared,
-        type_id: TypeId::of::<MemoryMap>(),
-        type_name: std::any::type_name::<MemoryMap>(),
-        line: 1,
-    };
+    let param = param::<MemoryMap>("flags", ParamKind::Shared);
     let body = Arc::new(body);
     Method {
         params: vec![param],
@@ -119,6 +107,11 @@ fn looking_at_flags<T: Send + 'static>(
             })
         })),
     }
+}
+
+fn param<T: 'static>(name: &str, kind: ParamKind) -> Param {
+    let (type_id, type_name) = (TypeId::of::<T>(), std::any::type_name::<T>());
+    Param { name: name.to_owned(), kind, type_id, type_name, line: 1 }
 }
 
 /// A store, a transactional target and a plain one, as several starts of one service see them.
