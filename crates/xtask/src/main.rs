@@ -32,7 +32,10 @@ enum Command {
         arguments: Vec<OsString>,
     },
     /// Start the servers that tests need, print their URLs as shell exports, and stay until Ctrl-C
-    Services,
+    Services {
+        /// Only these, such as `postgres kafka`
+        names: Vec<String>,
+    },
     /// Measure Flamingock beside sqlx migrate, refinery and sea-orm-migration, on PostgreSQL and SQLite
     Bench {
         /// `--quick` for a small run, `--json FILE` for the results as data
@@ -54,7 +57,7 @@ enum Command {
 fn main() -> Result<ExitCode> {
     let passed = match Arguments::parse().command {
         Command::Test { arguments } => test::run(&arguments)?,
-        Command::Services => services::run().map(|()| true)?,
+        Command::Services { names } => services::run(&names).map(|()| true)?,
         Command::Bench { arguments } => bench::run(&arguments)?,
         Command::Dist => dist::dist()?,
         Command::Man => dist::man()?,

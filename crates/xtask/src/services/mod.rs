@@ -3,7 +3,9 @@
 
 mod dynamodb;
 mod ferretdb;
+mod kafka;
 mod mariadb;
+mod maven;
 mod packages;
 mod pgbouncer;
 mod postgres;
@@ -12,7 +14,7 @@ mod server;
 
 use std::env;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 
 use self::server::Server;
 use crate::interrupt::Interrupt;
@@ -35,7 +37,7 @@ struct Own {
 }
 
 /// In the order of start: what another one needs comes before it.
-const SERVICES: [Service; 7] = [
+const SERVICES: [Service; 8] = [
     Service {
         name: "postgres",
         variable: "FLAMINGOCK_TEST_POSTGRES_URL",
@@ -69,6 +71,11 @@ const SERVICES: [Service; 7] = [
         variable: "FLAMINGOCK_TEST_DYNAMODB_URL",
         own: Some(Own { program: "mvn", package: "maven", start: dynamodb::start }),
     },
+    Service {
+        name: "kafka",
+        variable: "FLAMINGOCK_TEST_KAFKA_URL",
+        own: Some(Own { program: "mvn", package: "maven", start: kafka::start }),
+    },
 ];
 
 /// All servers that there are: started here, or given. Dropped, those started here stop.
@@ -91,17 +98,18 @@ impl Services {
     fn start_those(wanted: impl Fn(&Service) -> bool, interrupt: &Interrupt) -> Result<Self> {
         let is_given = |service: &Service| env::var_os(service.variable).is_some_and(|url| !url.is_empty());
         let (given, absent): (Vec<_>, Vec<_>) = SERVICES.into_iter().filter(wanted).partition(is_given);
-        let own: Vec<_> =
-            absent.into_iter().filter_map(|Service { variable, own, .. }| Some((variable, own?))).collect();
-        packages::install(own.iter().map(|(variable, own)| (own.program, own.package, *variable)))?;
+        let own: Vec<_> = absent
+            .into_iter()
+            .filter_map(|Service { name, variable, own }| Some((name, variable, own?)))
+            .collect();
+        packages::install(own.iter().map(|(_, variable, own)| (own.program, own.package, *variable)))?;
 
         let given = given.iter().map(|service| service.name).collect();
         let mut services = Self { started: Vec::new(), given };
-        for (variable, own) in own {
+        for (name, variable, own) in own {
             interrupt.check()?;
-            let server = (own.start)(&services.started, interrupt).with_context(|| {
-                format!("{} could not be started; {variable} can name another", own.program)
-            })?;
+            let server = (own.start)(&services.started, interrupt)
+                .with_context(|| format!("{name} could not be started; {variable} can name another"))?;
             services.started.extend(server);
         }
         Ok(services)
@@ -128,10 +136,19 @@ impl Drop for Services {
     }
 }
 
-/// Starts the servers, prints how tests find them, and stays until a signal comes.
-pub(crate) fn run() -> Result<()> {
+/// Starts the servers, or those with these names, prints how tests find them, and stays until a signal comes.
+pub(crate) fn run(names: &[String]) -> Result<()> {
+    let known = SERVICES.map(|service| service.name);
+    if let Some(unknown) = names.iter().find(|name| !known.contains(&name.as_str())) {
+        bail!("there is no server `{unknown}`: there is {}", known.join(", "));
+    }
     let interrupt = Interrupt::listen()?;
-    let services = Services::start(&interrupt)?;
+    let names: Vec<_> = names.iter().map(String::as_str).collect();
+    let services = if names.is_empty() {
+        Services::start(&interrupt)?
+    } else {
+        Services::start_only(&names, &interrupt)?
+    };
     for (variable, url) in services.urls() {
         println!("export {variable}='{url}'");
     }

@@ -45,7 +45,9 @@ pub(crate) fn install<'a>(wanted: impl Iterator<Item = (&'a str, &'a str, &'a st
     if missing.is_empty() {
         return Ok(());
     }
-    let packages: Vec<_> = missing.iter().map(|(_, package, _)| *package).collect();
+    let mut packages: Vec<_> = missing.iter().map(|(_, package, _)| *package).collect();
+    // Several servers may be of one package.
+    packages.dedup();
     let remedy = || {
         let variables: Vec<_> = missing.iter().map(|(_, _, variable)| *variable).collect();
         format!(

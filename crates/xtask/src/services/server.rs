@@ -47,6 +47,11 @@ impl Drop for Server {
     }
 }
 
+/// One that nobody listens at.
+pub(crate) fn free_port() -> Result<u16> {
+    Ok(TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?.port())
+}
+
 /// Where a server will live: a folder, a port and a user of its own.
 pub(crate) struct Home {
     name: &'static str,
@@ -67,7 +72,7 @@ impl Home {
         if let Some(user) = &user {
             chown(folder.path(), Some(user.uid.as_raw()), Some(user.gid.as_raw()))?;
         }
-        let port = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?.port();
+        let port = free_port()?;
         Ok(Self { name, folder, user, port })
     }
 
