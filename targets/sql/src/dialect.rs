@@ -27,6 +27,10 @@ pub trait TargetDialect: Dialect {
     /// Whether nothing of a session can take effect once its connection was closed.
     const CLOSE_ENDS_SESSIONS: bool;
 
+    /// Whether the connection of a change that is applied serves the next one, if it
+    /// [`is_untouched`](Self::is_untouched).
+    const KEEPS_CONNECTIONS: bool = false;
+
     /// Why a database cannot be a target, if so, told from how it is connected to.
     fn refusal(options: &Options<Self>) -> Option<String>;
 
@@ -50,10 +54,17 @@ pub trait TargetDialect: Dialect {
 
     /// Puts a watch on the connection of a session that was just opened.
     fn watch(
-        connections: &Pool<Self::Database>,
         connection: &mut Connection<Self>,
         mode: Mode,
     ) -> impl Future<Output = Result<Self::Watch, sqlx::Error>> + Send;
+
+    /// Whether a connection is, after a change, as it was when it was opened.
+    fn is_untouched(
+        connection: &mut Connection<Self>,
+    ) -> impl Future<Output = Result<bool, sqlx::Error>> + Send {
+        let _ = connection;
+        std::future::ready(Ok(false))
+    }
 
     /// The server's name for the session, where it has one.
     fn session_name(watch: &Self::Watch) -> Option<String>;

@@ -116,11 +116,7 @@ impl TargetDialect for MySql {
         Self::begin_change(limits)
     }
 
-    async fn watch(
-        _connections: &MySqlPool,
-        connection: &mut MySqlConnection,
-        _mode: Mode,
-    ) -> Result<Watch, sqlx::Error> {
+    async fn watch(connection: &mut MySqlConnection, _mode: Mode) -> Result<Watch, sqlx::Error> {
         let lock = format!("flamingock-{}", Uuid::now_v7().simple());
         let locked = format!("{WHO}, GET_LOCK({}, 0)", Self::quote_text(&lock));
         let (rows, lock) = match Self::rows(connection, locked).await {

@@ -27,9 +27,10 @@ use crate::{Limits, SqlTarget, TargetDialect};
 ///   (needed for `CREATE INDEX CONCURRENTLY`, `VACUUM` and a few more), and `&PgPool`.
 ///
 /// # What to know
-/// - Each change gets a connection of its own, opened as the pool's are and closed after it: what a change
-///   sets on its connection (`search_path`, a role, a temporary table) is seen by nobody else. It is named
-///   in `pg_stat_activity.application_name`: the pool's own name, and `flamingock-` with a number.
+/// - Changes have a connection beside the pool, opened as the pool's are. It serves the next change only as
+///   long as it is as it was opened: what a change sets on it (`search_path`, a role, a temporary table) is
+///   seen by nobody else, but for custom settings (`SET app.x`), which no server lists. It is named in
+///   `pg_stat_activity.application_name`: the pool's own name, and `flamingock-` with a number.
 /// - A change's transaction is `READ COMMITTED`, waits for a lock as long as
 ///   [`lock_timeout`](SqlTarget::lock_timeout) says, and is ended by the server when it stands still for
 ///   longer than [`idle_timeout`](Self::idle_timeout): a change that computes for minutes between two
@@ -78,10 +79,22 @@ const DEALLOCATE: &str = "DO $do$ DECLARE prepared text; BEGIN \
      FOR prepared IN SELECT name FROM pg_prepared_statements WHERE name LIKE 'sqlx%' LOOP \
      EXECUTE format('DEALLOCATE %I', prepared); END LOOP; END $do$";
 
+/// Counts what a session has that a new one has not, whether a change left it or the pool's own hooks:
+/// an open transaction, settings, another role, temporary tables, prepared statements, cursors, channels, locks.
+const TRACES: &str = "SELECT (now() <> statement_timestamp())::int \
+     + (SELECT COUNT(*) FROM pg_settings WHERE source = 'session') \
+     + (SELECT COUNT(*) FROM pg_stat_activity WHERE pid = pg_backend_pid() \
+         AND (usename IS DISTINCT FROM session_user OR session_user <> current_user)) \
+     + (pg_my_temp_schema() <> 0)::int \
+     + (SELECT COUNT(*) FROM pg_prepared_statements) \
+     + (SELECT COUNT(*) FROM pg_cursors WHERE is_holdable) \
+     + (SELECT COUNT(*) FROM pg_listening_channels()) \
+     + (SELECT COUNT(*) FROM pg_locks WHERE pid = pg_backend_pid() AND locktype = 'advisory')";
+
 /// A session of the server. Behind a connection pooler, process and start are of the connection that the
 /// pooler last lent; the name is the client's, wherever it is at work.
 #[derive(Debug, Clone, PartialEq, Eq)]
-struct SessionName {
+pub struct SessionName {
     process: i64,
     started: i64,
     application: String,
@@ -102,33 +115,13 @@ impl fmt::Display for SessionName {
     }
 }
 
-/// Knows the session of a connection. Once it is dropped, the connection is closed when it is given back.
-#[derive(Debug)]
-pub struct Watch {
-    session: SessionName,
-    connections: PgPool,
-}
-
-impl Watch {
-    fn close_when_given_back(&self) {
-        // Takes effect when it is called; to await it would wait for the connection.
-        drop(self.connections.close());
-    }
-}
-
-impl Drop for Watch {
-    fn drop(&mut self) {
-        // Else the pool would wait for what the connection is doing, to see whether it is still good.
-        self.close_when_given_back();
-    }
-}
-
 impl TargetDialect for Postgres {
-    type Watch = Watch;
+    type Watch = SessionName;
 
     const PROBE: &'static str = "SELECT CASE WHEN pg_is_in_recovery() THEN 1 \
          WHEN current_setting('transaction_read_only') = 'on' THEN 2 ELSE 0 END";
     const CLOSE_ENDS_SESSIONS: bool = false;
+    const KEEPS_CONNECTIONS: bool = true;
     // The marker's version is of the transaction that wrote it. A version has 32 bits.
     const OF_THIS_TRANSACTION: &'static str = " AND xmin::text = mod(txid_current(), 4294967296)::text";
 
@@ -164,11 +157,7 @@ impl TargetDialect for Postgres {
         Self::begin_change(limits)
     }
 
-    async fn watch(
-        connections: &PgPool,
-        connection: &mut PgConnection,
-        mode: Mode,
-    ) -> Result<Watch, sqlx::Error> {
+    async fn watch(connection: &mut PgConnection, mode: Mode) -> Result<SessionName, sqlx::Error> {
         let sql = format!(
             "SELECT pid, {STARTED}, application_name, \
              (SELECT COUNT(*) FROM pg_prepared_statements WHERE name LIKE 'sqlx%') \
@@ -188,11 +177,17 @@ impl TargetDialect for Postgres {
             connection.clear_cached_statements().await?;
             Self::execute(connection, DEALLOCATE.to_owned()).await?;
         }
-        Ok(Watch { session, connections: connections.clone() })
+        Ok(session)
     }
 
-    fn session_name(watch: &Watch) -> Option<String> {
-        Some(watch.session.to_string())
+    async fn is_untouched(connection: &mut PgConnection) -> Result<bool, sqlx::Error> {
+        connection.clear_cached_statements().await?;
+        let rows = Self::rows(connection, TRACES.to_owned()).await?;
+        Ok(rows.first().is_some_and(|row| row.integer(0) == Ok(0)))
+    }
+
+    fn session_name(watch: &SessionName) -> Option<String> {
+        Some(watch.to_string())
     }
 
     fn lock_fence(fences: &str, columns: &str, condition: &str) -> String {
@@ -230,24 +225,27 @@ impl TargetDialect for Postgres {
         ))
     }
 
-    fn was_ended(_watch: &Watch) -> bool {
+    fn was_ended(_watch: &SessionName) -> bool {
         // The server says so when the marker is finished.
         false
     }
 
-    fn permit_commit(_watch: &Watch) {}
+    fn permit_commit(_watch: &SessionName) {}
 
     async fn interrupt(
         operation: &Operation<'_, Self>,
         pool: &PgPool,
-        watch: &Watch,
+        watch: &SessionName,
     ) -> Result<(), BackendError> {
-        watch.close_when_given_back();
-        end(operation, pool, &watch.session).await
+        end(operation, pool, watch).await
     }
 
-    async fn gone(operation: &Operation<'_, Self>, pool: &PgPool, watch: &Watch) -> Result<(), BackendError> {
-        end(operation, pool, &watch.session).await
+    async fn gone(
+        operation: &Operation<'_, Self>,
+        pool: &PgPool,
+        watch: &SessionName,
+    ) -> Result<(), BackendError> {
+        end(operation, pool, watch).await
     }
 
     async fn end_session(

@@ -6,6 +6,9 @@ use sqlx::Pool;
 
 use crate::TargetDialect;
 
+/// What is read of a fence.
+const FENCE: [&str; 2] = ["token", "execution_id"];
+
 /// The fence and marker rows of a target: where they are, and how they are read and written.
 #[derive(Debug, Clone)]
 pub(crate) struct Rows {
@@ -65,26 +68,52 @@ impl Rows {
         pool: &Pool<D::Database>,
         history: &History,
     ) -> Result<Option<Fence>, BackendError> {
+        let locked = self.locked(operation, connection, pool, history, None).await?;
+        fence(operation, locked.first(), history)
+    }
+
+    /// The same, and in the same round trip the marker of a change, as it is once the fence is locked.
+    pub(crate) async fn lock_fence_and_read<D: TargetDialect>(
+        &self,
+        operation: &Operation<'_, D>,
+        connection: &mut Connection<D>,
+        pool: &Pool<D::Database>,
+        history: &History,
+        change: &str,
+    ) -> Result<(Option<Fence>, Option<Marker>), BackendError> {
+        let locked = self.locked(operation, connection, pool, history, Some(change)).await?;
+        // Without a fence there may be a marker nevertheless; they differ in their number of columns.
+        let (fences, markers): (Vec<Row>, Vec<Row>) =
+            locked.into_iter().partition(|row| row.0.len() == FENCE.len());
+        let fence = fence(operation, fences.first(), history)?;
+        Ok((fence, marker(operation, markers.first(), history, change)?))
+    }
+
+    async fn locked<D: TargetDialect>(
+        &self,
+        operation: &Operation<'_, D>,
+        connection: &mut Connection<D>,
+        pool: &Pool<D::Database>,
+        history: &History,
+        change: Option<&str>,
+    ) -> Result<Vec<Row>, BackendError> {
         let (fences, of) = (self.fences::<D>(), operation.of(history)?);
-        let columns = ["token", "execution_id"].map(D::quote_name).join(", ");
-        let rows = match D::rows(connection, D::lock_fence(&fences, &columns, &of)).await {
-            Ok(rows) => rows,
-            Err(sqlx::Error::Database(error)) if D::is_missing_table(&*error) => return Ok(None),
+        let mut sql = D::lock_fence(&fences, &FENCE.map(D::quote_name).join(", "), &of);
+        if let Some(change) = change {
+            sql = format!("{sql}; {}", self.select_marker(operation, history, change)?);
+        }
+        match D::rows(connection, sql).await {
+            Ok(rows) => Ok(rows),
+            Err(sqlx::Error::Database(error)) if D::is_missing_table(&*error) => Ok(Vec::new()),
             Err(error) => {
                 let blocker = D::blocker(pool, &error, &fences, &self.markers::<D>(), &of).await;
                 let error = operation.error(error);
-                return Err(match blocker {
+                Err(match blocker {
                     Some(blocker) => error.context("in the way", blocker),
                     None => error,
-                });
+                })
             }
-        };
-        let read = |row: &Row| -> Result<Fence, String> {
-            let token = FencingToken(row.unsigned(0)?);
-            Ok(Fence { history: history.clone(), token, execution: row.text(1)?.to_owned() })
-        };
-        let corrupt = |problem| operation.corrupt(format_args!("the fence of {history}"), problem);
-        rows.first().map(read).transpose().map_err(corrupt)
+        }
     }
 
     /// Puts a fence that is older than any where there is none. Others may do the same.
@@ -118,13 +147,20 @@ impl Rows {
         history: &History,
         change: &str,
     ) -> Result<Option<Marker>, BackendError> {
+        let sql = self.select_marker(operation, history, change)?;
+        let rows = operation.rows_if_table(connection, sql).await?;
+        marker(operation, rows.iter().flatten().next(), history, change)
+    }
+
+    fn select_marker<D: TargetDialect>(
+        &self,
+        operation: &Operation<'_, D>,
+        history: &History,
+        change: &str,
+    ) -> Result<String, BackendError> {
         let columns = ["state", "execution_id", "token", "sequence", "session"].map(D::quote_name).join(", ");
         let condition = marker_of(operation, history, change)?;
-        let sql = format!("SELECT {columns} FROM {} WHERE {condition}", self.markers::<D>());
-        let rows = operation.rows_if_table(connection, sql).await?;
-        let corrupt =
-            |problem| operation.corrupt(format_args!("the marker of {change} of {history}"), problem);
-        rows.iter().flatten().next().map(read_marker).transpose().map_err(corrupt)
+        Ok(format!("SELECT {columns} FROM {} WHERE {condition}", self.markers::<D>()))
     }
 
     /// Puts a marker where the one of its change stood, or none.
@@ -174,6 +210,29 @@ fn marker_of<D: TargetDialect>(
     change: &str,
 ) -> Result<String, BackendError> {
     Ok(format!("{} AND {} = {}", operation.of(history)?, D::quote_name("change_id"), operation.text(change)?))
+}
+
+fn fence<D: TargetDialect>(
+    operation: &Operation<'_, D>,
+    row: Option<&Row>,
+    history: &History,
+) -> Result<Option<Fence>, BackendError> {
+    let read = |row: &Row| -> Result<Fence, String> {
+        let token = FencingToken(row.unsigned(0)?);
+        Ok(Fence { history: history.clone(), token, execution: row.text(1)?.to_owned() })
+    };
+    let corrupt = |problem| operation.corrupt(format_args!("the fence of {history}"), problem);
+    row.map(read).transpose().map_err(corrupt)
+}
+
+fn marker<D: TargetDialect>(
+    operation: &Operation<'_, D>,
+    row: Option<&Row>,
+    history: &History,
+    change: &str,
+) -> Result<Option<Marker>, BackendError> {
+    let corrupt = |problem| operation.corrupt(format_args!("the marker of {change} of {history}"), problem);
+    row.map(read_marker).transpose().map_err(corrupt)
 }
 
 fn read_marker(row: &Row) -> Result<Marker, String> {

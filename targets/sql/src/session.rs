@@ -1,5 +1,6 @@
 use std::any::{Any, TypeId};
-use std::sync::Arc;
+use std::ops::Deref;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
 use flamingock_core::lock::FencingToken;
@@ -7,7 +8,7 @@ use flamingock_core::target::{Begun, Fence, MarkerState, MarkerUpdate, Session};
 use flamingock_core::{BackendError, BackendErrorKind};
 use flamingock_sql::{Connection, Operation, Options};
 use sqlx::pool::PoolConnection;
-use sqlx::{Pool, Transaction};
+use sqlx::{Database, Pool, Transaction};
 
 use crate::TargetDialect;
 use crate::rows::Rows;
@@ -27,13 +28,58 @@ impl<D: TargetDialect> Held<D> {
     }
 }
 
-/// A session on an SQL database.
+/// A pool of one connection, closed when it is dropped: else it would wait for what a connection that is
+/// given back is doing, to see whether that is still good.
+pub(crate) struct OneConnection<DB: Database>(pub(crate) Pool<DB>);
+
+impl<DB: Database> Deref for OneConnection<DB> {
+    type Target = Pool<DB>;
+
+    fn deref(&self) -> &Pool<DB> {
+        &self.0
+    }
+}
+
+impl<DB: Database> Drop for OneConnection<DB> {
+    fn drop(&mut self) {
+        // Takes effect when it is called; to await it would wait for the connection.
+        drop(self.0.close());
+    }
+}
+
+/// Keeps the connection of a change that is applied for the next one.
+pub(crate) struct Spare<D: TargetDialect>(Arc<Mutex<Option<OneConnection<D::Database>>>>);
+
+impl<D: TargetDialect> Spare<D> {
+    pub(crate) fn take(&self) -> Option<OneConnection<D::Database>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+
+    fn keep(&self, connections: OneConnection<D::Database>) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(connections);
+    }
+}
+
+impl<D: TargetDialect> Default for Spare<D> {
+    fn default() -> Self {
+        Self(Arc::default())
+    }
+}
+
+impl<D: TargetDialect> Clone for Spare<D> {
+    fn clone(&self) -> Self {
+        Self(Arc::clone(&self.0))
+    }
+}
+
+/// A session on an SQL database. Its fields are dropped in this order: first of all stops what its
+/// connection does.
 pub(crate) struct SqlSession<D: TargetDialect> {
-    /// Before `held`, so that a session that is dropped stops what its connection does first.
     pub(crate) watch: D::Watch,
-    pub(crate) held: Held<D>,
     /// Where `held` came from.
-    pub(crate) connections: Pool<D::Database>,
+    pub(crate) connections: OneConnection<D::Database>,
+    pub(crate) held: Held<D>,
+    pub(crate) spare: Spare<D>,
     /// The target's.
     pub(crate) pool: Pool<D::Database>,
     pub(crate) options: Arc<Options<D>>,
@@ -64,11 +110,13 @@ impl<D: TargetDialect> Session for SqlSession<D> {
         let Held::Transaction(connection) = &mut self.held else {
             return Err(operation.fail(BackendErrorKind::Misconfigured, "a plain session keeps no markers"));
         };
-        let stands = self.rows.lock_fence(&operation, connection, &self.pool, &fence.history).await?;
+        let (stands, marker) = self
+            .rows
+            .lock_fence_and_read(&operation, connection, &self.pool, &fence.history, &update.change)
+            .await?;
         if stands.as_ref() != Some(fence) {
             return Ok(Begun::Fenced(stands.map_or(FencingToken(0), |stands| stands.token)));
         }
-        let marker = self.rows.read_marker(&operation, connection, &fence.history, &update.change).await?;
         let is_known = marker.is_some();
         if let Some(marker) = marker.filter(|_| update.state == MarkerState::Begun)
             && marker.state == MarkerState::Done
@@ -114,9 +162,11 @@ impl<D: TargetDialect> Session for SqlSession<D> {
     }
 
     async fn commit(self: Box<Self>) -> Result<(), BackendError> {
-        let Self { held, watch, connections, options, .. } = *self;
-        // From here on what is given back is closed, without a test whether it is still good.
-        let closing = connections.close();
+        let Self { watch, connections, held, spare, options, .. } = *self;
+        if !D::KEEPS_CONNECTIONS {
+            // What is given back is closed from here on, without a test whether it is still good.
+            drop(connections.close());
+        }
         let committed = match held {
             Held::Transaction(transaction) => {
                 D::permit_commit(&watch);
@@ -127,7 +177,10 @@ impl<D: TargetDialect> Session for SqlSession<D> {
                 Ok(())
             }
         };
-        closing.await;
+        match committed {
+            Ok(()) if D::KEEPS_CONNECTIONS => spare.keep(connections),
+            _ => connections.close().await,
+        }
         committed.map_err(|error| Operation::<D>::new("commit", &options).error(error))
     }
 

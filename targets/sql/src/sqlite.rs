@@ -86,11 +86,7 @@ impl TargetDialect for Sqlite {
         Self::BEGIN.to_owned()
     }
 
-    async fn watch(
-        _connections: &SqlitePool,
-        connection: &mut SqliteConnection,
-        mode: Mode,
-    ) -> Result<Watch, sqlx::Error> {
+    async fn watch(connection: &mut SqliteConnection, mode: Mode) -> Result<Watch, sqlx::Error> {
         let watch = Watch::default();
         let mut handle = connection.lock_handle().await?;
         let stop = Arc::clone(&watch.stop);

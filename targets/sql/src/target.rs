@@ -10,7 +10,7 @@ use flamingock_sql::{Connection, Operation, Options, Table, check_prefix, check_
 use sqlx::{AssertSqlSafe, Pool, Transaction};
 
 use crate::rows::Rows;
-use crate::session::{Held, SqlSession};
+use crate::session::{Held, OneConnection, Spare, SqlSession};
 use crate::{Limits, TargetDialect};
 
 /// How long a session waits for a lock unless told.
@@ -31,6 +31,7 @@ pub struct SqlTarget<D: TargetDialect> {
     pub(crate) limits: Limits,
     transactional: Resources,
     plain: Resources,
+    spare: Spare<D>,
 }
 
 impl<D: TargetDialect> SqlTarget<D> {
@@ -49,6 +50,7 @@ impl<D: TargetDialect> SqlTarget<D> {
             limits: Limits { lock_timeout: LOCK_TIMEOUT, idle_timeout: IDLE_TIMEOUT },
             transactional: Resources::new(),
             plain,
+            spare: Spare::default(),
         }
     }
 
@@ -120,7 +122,40 @@ impl<D: TargetDialect> SqlTarget<D> {
             .idle_timeout(None)
             .max_lifetime(None)
             .test_before_acquire(false)
+            .after_release(|connection, _| Box::pin(D::is_untouched(connection)))
             .connect_lazy_with(D::session_options(&self.options, &self.limits)))
+    }
+
+    /// A session over the one connection of `connections`, which is closed when that fails.
+    async fn session(
+        &self,
+        connections: OneConnection<D::Database>,
+        mode: Mode,
+    ) -> Result<SqlSession<D>, sqlx::Error> {
+        let mut held = match mode {
+            Mode::Transactional => {
+                let begin = AssertSqlSafe(D::begin_change(&self.limits));
+                Held::Transaction(connections.begin_with(begin).await?)
+            }
+            Mode::Plain => {
+                let mut connection = connections.acquire().await?;
+                if let Some(begin) = D::begin_plain(&self.limits) {
+                    D::execute(&mut connection, begin).await?;
+                }
+                Held::Plain(connection)
+            }
+        };
+        let watch = D::watch(held.connection(), mode).await?;
+        Ok(SqlSession {
+            watch,
+            connections,
+            held,
+            spare: self.spare.clone(),
+            pool: self.pool.clone(),
+            options: Arc::clone(&self.options),
+            rows: self.rows.clone(),
+            fence: None,
+        })
     }
 }
 
@@ -183,39 +218,14 @@ impl<D: TargetDialect> TargetSystem for SqlTarget<D> {
 
     async fn open(&self, mode: Mode) -> Result<Box<dyn Session>, BackendError> {
         let operation = self.operation("open session");
-        let connections = self.connections(&operation)?;
-        let opened = async {
-            let mut held = match mode {
-                Mode::Transactional => {
-                    let begin = AssertSqlSafe(D::begin_change(&self.limits));
-                    Held::Transaction(connections.begin_with(begin).await?)
-                }
-                Mode::Plain => {
-                    let mut connection = connections.acquire().await?;
-                    if let Some(begin) = D::begin_plain(&self.limits) {
-                        D::execute(&mut connection, begin).await?;
-                    }
-                    Held::Plain(connection)
-                }
-            };
-            let watch = D::watch(&connections, held.connection(), mode).await?;
-            Ok((held, watch))
-        };
-        match opened.await {
-            Ok((held, watch)) => Ok(Box::new(SqlSession::<D> {
-                held,
-                watch,
-                connections,
-                pool: self.pool.clone(),
-                options: Arc::clone(&self.options),
-                rows: self.rows.clone(),
-                fence: None,
-            })),
-            Err(error) => {
-                connections.close().await;
-                Err(operation.error(error))
-            }
+        if let Some(spare) = self.spare.take()
+            && let Ok(session) = self.session(spare, mode).await
+        {
+            return Ok(Box::new(session));
         }
+        // Also where the spare one was lost meanwhile: nothing was done over it.
+        let session = self.session(OneConnection(self.connections(&operation)?), mode).await;
+        Ok(Box::new(session.map_err(|error| operation.error(error))?))
     }
 
     fn markers(&self) -> Option<&dyn Markers> {

@@ -44,6 +44,8 @@ fn main() -> ExitCode {
         a_transaction_that_stands_still_is_ended_by_the_server,
         who_is_in_the_way_is_named,
         what_a_change_does_to_its_connection_is_gone_with_it,
+        a_connection_that_a_change_left_as_it_was_serves_the_next,
+        a_connection_that_was_lost_between_two_changes_is_replaced,
         a_commit_whose_answer_is_lost_is_an_error_and_the_marker_tells,
         a_change_waits_for_the_rows_of_others_no_longer_than_the_lock_timeout,
         a_server_that_cannot_be_written_is_refused,
@@ -147,6 +149,12 @@ impl Place {
 
 fn connection(session: &mut Box<dyn Session>) -> &mut PgConnection {
     session.handle(TypeId::of::<PgConnection>()).unwrap().downcast_mut().unwrap()
+}
+
+/// The server process of a session.
+async fn process(session: &mut Box<dyn Session>) -> i32 {
+    let row = connection(session).fetch_one(sqlx::query("SELECT pg_backend_pid()")).await.unwrap();
+    row.get(0)
 }
 
 #[track_caller]
@@ -352,8 +360,7 @@ async fn a_session_that_the_server_ended_leaves_nothing() {
     let place = Place::new(Way::Direct).await;
     let mut session = place.begun().await;
     place.run(&mut session, INSERT).await.unwrap();
-    let (pid,): (i32,) =
-        sqlx::query_as("SELECT pg_backend_pid()").fetch_one(connection(&mut session)).await.unwrap();
+    let pid = process(&mut session).await;
     place.schema.run(&format!("SELECT pg_terminate_backend({pid})")).await.unwrap();
     let finished = session.finish_marker(&update()).await;
     assert_fails(finished, BackendErrorKind::Unavailable, &[]);
@@ -362,8 +369,7 @@ async fn a_session_that_the_server_ended_leaves_nothing() {
 
     // A rollback that cannot be sent says so; the marker decides.
     let mut session = place.begun().await;
-    let (pid,): (i32,) =
-        sqlx::query_as("SELECT pg_backend_pid()").fetch_one(connection(&mut session)).await.unwrap();
+    let pid = process(&mut session).await;
     place.schema.run(&format!("SELECT pg_terminate_backend({pid})")).await.unwrap();
     session.rollback().await.unwrap_err();
     assert_eq!((place.users().await, place.marker().await), (0, None));
@@ -395,8 +401,7 @@ async fn who_is_in_the_way_is_named() {
     .schema(&place.schema.name);
     let mut session = holder.open(Mode::Transactional).await.unwrap();
     assert_eq!(session.begin_marker(&place.fence, &update()).await.unwrap(), Begun::Written);
-    let (pid,): (i32,) =
-        sqlx::query_as("SELECT pg_backend_pid()").fetch_one(connection(&mut session)).await.unwrap();
+    let pid = process(&mut session).await;
     let pid = format!("session {pid}/");
     let words =
         ["lock timeout", "in the way", &pid, "orders of replica 7", "idle in transaction", "open since"];
@@ -435,6 +440,52 @@ async fn what_a_change_does_to_its_connection_is_gone_with_it() {
         next.commit().await.unwrap();
     }
     assert_eq!(place.users().await, 0, "a transaction that was left open is rolled back");
+    place.remove().await;
+}
+
+async fn a_connection_that_a_change_left_as_it_was_serves_the_next() {
+    let place = Place::new(Way::Direct).await;
+    let hooked = PgPoolOptions::new()
+        .after_connect(|connection, _| {
+            Box::pin(async move {
+                connection.execute(sqlx::raw_sql("SET statement_timeout = 12345")).await.map(drop)
+            })
+        })
+        .connect_lazy_with(place.schema.options());
+    // What a hook of the pool sets cannot be told from what a change sets.
+    let hooked = PostgresTarget::new("orders-db", hooked).schema(&place.schema.name);
+    for (target, serves_again) in [(&place.target, true), (&hooked, false)] {
+        let mut pids = Vec::new();
+        for mode in [Mode::Transactional, Mode::Plain, Mode::Transactional] {
+            let mut session = target.open(mode).await.unwrap();
+            pids.push(process(&mut session).await);
+            session.commit().await.unwrap();
+        }
+        pids.dedup();
+        assert_eq!(pids.len() == 1, serves_again, "{pids:?}");
+    }
+
+    // A transaction that a plain change left open.
+    let mut session = place.target.open(Mode::Plain).await.unwrap();
+    let left = process(&mut session).await;
+    place.run(&mut session, "BEGIN").await.unwrap();
+    session.commit().await.unwrap();
+    let mut next = place.target.open(Mode::Transactional).await.unwrap();
+    assert_ne!(process(&mut next).await, left);
+    next.rollback().await.unwrap();
+    place.remove().await;
+}
+
+async fn a_connection_that_was_lost_between_two_changes_is_replaced() {
+    let place = Place::new(Way::Direct).await;
+    let mut session = place.target.open(Mode::Transactional).await.unwrap();
+    let lost = process(&mut session).await;
+    session.commit().await.unwrap();
+    // Given back, which is not waited for.
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    place.schema.run(&format!("SELECT pg_terminate_backend({lost}, 5000)")).await.unwrap();
+    let session = place.begun().await;
+    session.rollback().await.unwrap();
     place.remove().await;
 }
 
