@@ -59,6 +59,10 @@ pub(crate) struct Settings {
     pub(crate) application_version: Option<String>,
     pub(crate) trace_id: Option<String>,
     pub(crate) metadata: Option<String>,
+    /// Who asked for this run, where it was asked for by a person.
+    pub(crate) operator: Option<String>,
+    /// Why.
+    pub(crate) reason: Option<String>,
 }
 
 impl Flamingock {
@@ -73,6 +77,15 @@ impl Flamingock {
         let mut listeners = (*self.listeners).clone();
         listeners.add(listener);
         Self { listeners: Arc::new(listeners), ..self.clone() }
+    }
+
+    /// The same for a person, whose name and reason are recorded with each entry.
+    pub(crate) fn asked_by(&self, operator: Option<&str>, reason: Option<&str>) -> Self {
+        let text = |text: &str| text.replace('\0', "");
+        let mut app = self.clone();
+        app.settings.operator = operator.map(text);
+        app.settings.reason = reason.map(text);
+        app
     }
 
     /// What is to be run.
@@ -358,6 +371,8 @@ impl Settings {
             application_version: None,
             trace_id: None,
             metadata: None,
+            operator: None,
+            reason: None,
         }
     }
 

@@ -10,11 +10,11 @@ use flamingock_core::change::{Change, TargetState};
 use flamingock_core::lock::{Acquisition, LockRequest, LockStore};
 use flamingock_core::operate::{
     Action, Answer, Baseline, Only, Operator, Outcome, Request, Resolution, Ruling, SavedPlan, Standing,
-    UndoSelection,
+    Undo, UndoSelection,
 };
 use flamingock_core::report::RunStatus;
 use flamingock_core::{History, RunErrorKind};
-use support::{House, change, count, on_db, on_flags, plain, put, verify_flags};
+use support::{House, change, count, on_db, on_flags, plain, put, tx, verify_flags};
 
 fn orders() -> History {
     History::new("orders")
@@ -144,6 +144,54 @@ async fn a_ruling_against_the_marker_is_an_issue_until_it_is_forced() {
 }
 
 #[tokio::test]
+async fn through_the_application_the_target_is_asked_before_a_ruling_is_recorded() {
+    let house = House::new();
+    let app = house.app([put("row", "1")]);
+    app.run().await.expect("applies");
+    let rule = async |ruling: Ruling| app.rule(&ruling, Duration::from_millis(300)).await;
+    let error = rule(ruling("row", Resolution::RolledBack).correct(true)).await.expect_err("disagrees");
+    assert!(error.to_string().contains("by its marker it has it"), "{error}");
+    let forced = ruling("row", Resolution::RolledBack).correct(true).force(true);
+    assert_eq!(rule(forced).await.expect("rules").entry.evidence, Evidence::Overruled);
+    assert_eq!(app.run().await.expect("applies again").changes.applied, 1);
+
+    // Merely uncertain: an answer that was lost. The marker settles it, so that no force is needed.
+    let store = house.store.clone();
+    let cut_off = tx("cut-off", "2", move |db| {
+        store.set_online(false);
+        Ok(db.put("cut-off", "applied")?)
+    });
+    let app = house.builder([put("row", "1"), cut_off]).operation_timeout(Duration::from_millis(50));
+    let app = app.build().expect("is wired");
+    app.run().await.expect_err("the store is down");
+    house.store.set_online(true);
+    house.expire_lock().await;
+    let rule = async |ruling: Ruling| app.rule(&ruling, Duration::from_millis(300)).await;
+    let error = rule(ruling("cut-off", Resolution::RolledBack)).await.expect_err("disagrees");
+    assert!(error.to_string().contains("--force"), "{error}");
+    let ruled = rule(ruling("cut-off", Resolution::Applied)).await.expect("agrees");
+    assert_eq!((ruled.before.state, ruled.entry.evidence), (Some(AuditState::Started), Evidence::None));
+    assert_eq!(
+        rule(ruling("rwo", Resolution::Applied)).await.expect_err("unknown").kind(),
+        RunErrorKind::Refused
+    );
+}
+
+#[tokio::test]
+async fn a_verify_that_contradicts_a_ruling_asks_for_force() {
+    let house = House::new();
+    house.app([broken("flag", "1")]).run().await.expect_err("fails");
+    let mut checked = broken("flag", "1");
+    checked.verify = Some(verify_flags(|_| Ok(TargetState::NotApplied)));
+    let app = house.app([checked]);
+    let wait = Duration::from_millis(300);
+    let error = app.rule(&ruling("flag", Resolution::Applied), wait).await.expect_err("disagrees");
+    assert!(error.to_string().contains("by its verify it has it not"), "{error}");
+    app.rule(&ruling("flag", Resolution::Applied).force(true), wait).await.expect("rules");
+    app.run().await.expect("it counts as applied");
+}
+
+#[tokio::test]
 async fn a_tag_keeps_a_complete_history_complete_and_its_name_is_taken() {
     let house = House::new();
     house.app([put("row", "1")]).run().await.expect("applies");
@@ -264,7 +312,7 @@ async fn undo_by_selection_takes_the_last_ones_first() {
     let app = house.app([undoable("a", "1"), undoable("b", "2")]);
     app.run().await.expect("applies");
     let ids = async |selection| {
-        let entries = app.undoable(&selection).await?;
+        let entries = app.undoable(&selection, false).await?;
         Ok::<_, flamingock_core::RunError>(entries.into_iter().map(|entry| entry.change).collect::<Vec<_>>())
     };
     assert_eq!(ids(UndoSelection::Last(2)).await.expect("selects"), ["b", "a"]);
@@ -273,7 +321,8 @@ async fn undo_by_selection_takes_the_last_ones_first() {
     assert_eq!(ids(UndoSelection::Since(jiff::Timestamp::MIN)).await.expect("selects"), ["b", "a"]);
     assert!(ids(UndoSelection::Tag("v9".to_owned())).await.is_err());
     house.app(changes()).run().await.expect("applies");
-    let error = house.app(changes()).undoable(&UndoSelection::Last(2)).await.expect_err("c has no rollback");
+    let error =
+        house.app(changes()).undoable(&UndoSelection::Last(2), false).await.expect_err("c has no rollback");
     assert!(error.to_string().contains("no #[rollback]"), "{error}");
 }
 
@@ -317,7 +366,7 @@ async fn an_answer_survives_its_way_through_json() {
         }),
         Request::Apply(Only::default()),
         Request::Examine("flag".to_owned()),
-        Request::Undo(vec!["nope".to_owned()]),
+        Request::Undo(Undo { changes: vec!["nope".to_owned()], ..Undo::default() }),
     ] {
         let text = serde_json::to_string(&request).expect("is data");
         assert_eq!(serde_json::from_str::<Request>(&text).expect("is understood"), request);

@@ -105,6 +105,7 @@ pub(crate) enum Command {
     Plan(commands::plan::Args),
     Validate(commands::validate::Args),
     Undo(commands::undo::Args),
+    Release(commands::release::Args),
     /// Changes that need an operator
     #[command(subcommand)]
     Issue(Issue),

@@ -57,8 +57,8 @@ impl Progress {
                 None => self.line(&format!("               {change}: {done} of {total} {message}")),
             },
             Notice::ChangeFinished { report } => {
-                use flamingock_core::report::ChangeOutcome::{Applied, Recovered, Undone};
-                let good = matches!(report.outcome, Applied | Recovered | Undone);
+                use flamingock_core::report::ChangeOutcome::{Applied, Held, Recovered, Undone};
+                let good = matches!(report.outcome, Applied | Held | Recovered | Undone);
                 let tone = if good { Tone::Good } else { Tone::Bad };
                 let outcome = self.output.paint(tone, &format!("{:<12}", report.outcome.as_str()));
                 let took = humantime::format_duration(Duration::from_millis(report.duration_ms));

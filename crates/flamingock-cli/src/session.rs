@@ -138,6 +138,11 @@ impl Session {
         self.app.is_some() || self.global.app.is_some() || self.config.app.is_some()
     }
 
+    /// Whether the application is there or was named, for what can be done with it and without.
+    pub(crate) fn is_asked(&self) -> bool {
+        self.app.is_some() || self.global.app.is_some()
+    }
+
     /// What to type before a command's own arguments, for the guidance.
     pub(crate) fn typed(&self) -> String {
         let mut typed = crate::output::program();

@@ -35,6 +35,10 @@ words! {
         Rollback = "rollback",
         /// An applied change was undone.
         Undo = "undo",
+        /// An applied change was undone, and is not to run again until it is released.
+        Hold = "hold",
+        /// An operator let a held change run again.
+        Release = "release",
         /// An operator resolved an issue.
         Ruling = "ruling",
         /// A change was recorded as applied when an existing system was adopted.
@@ -47,6 +51,13 @@ words! {
         Tag = "tag",
         /// An operator broke the lock.
         Unlock = "unlock",
+    }
+}
+
+impl Operation {
+    /// Whether it takes an applied change back: `undo`, or `hold`.
+    pub fn is_undo(self) -> bool {
+        matches!(self, Self::Undo | Self::Hold)
     }
 }
 

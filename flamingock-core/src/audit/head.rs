@@ -19,7 +19,8 @@ pub struct Head {
     pub sequence: u64,
     /// Hash of the last entry.
     pub hash: ChainHash,
-    /// Digests of pipelines found complete at this sequence, newest first, at most [`Head::DIGESTS`].
+    /// Pipelines found complete at this sequence ([`Head::complete`]), newest first, at most
+    /// [`Head::DIGESTS`].
     pub digests: Vec<String>,
     /// How the last run ended, for those who waited for it.
     pub verdict: Option<Verdict>,
@@ -29,6 +30,31 @@ impl Head {
     /// How many digests are kept, so that old and new releases in a rolling deployment do not
     /// overwrite each other.
     pub const DIGESTS: usize = 8;
+
+    /// What stands in [`digests`](Self::digests) for a complete pipeline: its digest, and how many
+    /// changes of each stage are held.
+    ///
+    /// ```
+    /// # use flamingock_core::audit::Head;
+    /// assert_eq!(Head::complete("v1:ab", &[0, 0]), "v1:ab");
+    /// assert_eq!(Head::complete("v1:ab", &[0, 2]), "v1:ab+0.2");
+    /// ```
+    pub fn complete(digest: &str, held: &[usize]) -> String {
+        if held.iter().all(|count| *count == 0) {
+            return digest.to_owned();
+        }
+        let counts: Vec<String> = held.iter().map(ToString::to_string).collect();
+        format!("{digest}+{}", counts.join("."))
+    }
+
+    /// Whether the pipeline with this digest was found complete: how many changes of each stage are
+    /// held; stages that are not among them have none.
+    pub fn completed(&self, digest: &str) -> Option<Vec<usize>> {
+        self.digests.iter().find_map(|noted| match noted.strip_prefix(digest)? {
+            "" => Some(Vec::new()),
+            counts => counts.strip_prefix('+')?.split('.').map(|count| count.parse().ok()).collect(),
+        })
+    }
 }
 
 /// How a run ended.

@@ -1,8 +1,9 @@
 use std::error::Error;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Baseline, Examination, Only, Preview, UndoSelection, Validation};
+use super::{Baseline, Examination, Only, Preview, Ruled, Ruling, Undo, UndoSelection, Validation};
 use crate::audit::AuditEntry;
 use crate::report::Report;
 use crate::{Flamingock, RunError, RunErrorKind};
@@ -18,11 +19,23 @@ pub enum Request {
     /// [`Flamingock::validate`].
     Validate,
     /// [`Flamingock::undoable`].
-    Undoable(UndoSelection),
-    /// [`Flamingock::undo`], of these.
-    Undo(Vec<String>),
+    Undoable {
+        /// Which.
+        selection: UndoSelection,
+        /// Whether they are to be held.
+        hold: bool,
+    },
+    /// [`Flamingock::undo_with`].
+    Undo(Undo),
     /// [`Flamingock::examine`].
     Examine(String),
+    /// [`Flamingock::rule`].
+    Rule {
+        /// What is ruled.
+        ruling: Ruling,
+        /// How long to wait for the lock.
+        wait: Duration,
+    },
     /// [`Flamingock::baseline`].
     Baseline(Baseline),
 }
@@ -51,6 +64,8 @@ pub enum Outcome {
     Entries(Vec<AuditEntry>),
     /// Of `Examine`.
     Examination(Box<Examination>),
+    /// Of `Rule`.
+    Ruled(Box<Ruled>),
 }
 
 /// Why a [`Request`] was not done.
@@ -108,10 +123,12 @@ impl Flamingock {
             }
             Request::Plan => self.plan().await.map(Outcome::Preview),
             Request::Validate => self.validate().await.map(Outcome::Validation),
-            Request::Undoable(selection) => self.undoable(selection).await.map(Outcome::Entries),
-            Request::Undo(ids) => {
-                let ids: Vec<&str> = ids.iter().map(String::as_str).collect();
-                self.undo(&ids).await.map(|report| Outcome::Report(Box::new(report)))
+            Request::Undoable { selection, hold } => {
+                self.undoable(selection, *hold).await.map(Outcome::Entries)
+            }
+            Request::Undo(undo) => self.undo_with(undo).await.map(|report| Outcome::Report(Box::new(report))),
+            Request::Rule { ruling, wait } => {
+                self.rule(ruling, *wait).await.map(|ruled| Outcome::Ruled(Box::new(ruled)))
             }
             Request::Examine(id) => self.examine(id).await.map(|found| Outcome::Examination(Box::new(found))),
             Request::Baseline(baseline) => self.baseline(baseline).await.map(Outcome::Entries),

@@ -139,6 +139,19 @@ impl Operator {
         self.app.operated(async |run| run.rule(ruling).await).await
     }
 
+    /// Lets held changes run again: the next start applies them. All of them, or none.
+    ///
+    /// # Errors
+    /// `Refused` when one of them is not held; `LockTimeout`.
+    pub async fn release(
+        &self,
+        changes: &[String],
+        operator: &str,
+        reason: &str,
+    ) -> Result<Vec<AuditEntry>, RunError> {
+        self.app.operated(async |run| run.let_run(changes, operator, reason).await).await
+    }
+
     /// Names this point of the history.
     ///
     /// # Errors

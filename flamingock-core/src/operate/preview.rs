@@ -15,6 +15,8 @@ words! {
         Apply = "APPLY",
         /// Nothing: the target has it.
         Skip = "SKIP",
+        /// Nothing: it was undone, and is held until it is released.
+        Held = "HELD",
         /// Record what evidence has settled.
         Record = "RECORD",
         /// Nothing: it needs an operator, and blocks its stage.
@@ -123,6 +125,9 @@ impl Preview {
 pub(crate) fn decision_for_people(decision: &Decision) -> (Action, Option<String>, Option<u32>) {
     match decision {
         Decision::Skip => (Action::Skip, None, None),
+        Decision::Held { since } => {
+            (Action::Held, Some(format!("held since entry {since}, until `flamingock release`")), None)
+        }
         Decision::Apply(attempt) => (Action::Apply, None, Some(attempt.number)),
         Decision::Record { state, evidence } => {
             (Action::Record, Some(format!("it is {state} (evidence: {evidence})")), None)

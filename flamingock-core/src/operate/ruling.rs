@@ -30,7 +30,7 @@ impl Resolution {
 /// let ruling = Ruling::new("add-index", Resolution::Applied, "the index is there").by("jane");
 /// # assert_eq!(ruling.operator, "jane");
 /// ```
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Ruling {
     /// Id of the change.
@@ -43,8 +43,8 @@ pub struct Ruling {
     pub operator: String,
     /// Corrects a change that is settled.
     pub correct: bool,
-    /// Rules although the next start may settle it by itself. Ruled rolled back a second time, it
-    /// outranks the target's own marker.
+    /// Rules although the next start may settle it by itself, or although the target says otherwise.
+    /// Where the target cannot be asked, a second ruling of `RolledBack` outranks its marker.
     pub force: bool,
 }
 

@@ -14,6 +14,8 @@ pub struct Only {
     pub until: Option<String>,
     /// Only if the plan is still this one.
     pub plan: Option<SavedPlan>,
+    /// Who asked for it.
+    pub operator: Option<String>,
 }
 
 impl Only {
@@ -21,6 +23,21 @@ impl Only {
     pub(crate) fn narrows(&self) -> bool {
         !self.stages.is_empty() || self.until.is_some()
     }
+}
+
+/// What to undo, and for whom.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Undo {
+    /// Ids of the changes.
+    pub changes: Vec<String>,
+    /// Whether they are not to run again until they are [released](super::Operator::release). Those that
+    /// are rolled back already are then held, too.
+    pub hold: bool,
+    /// Who asked for it.
+    pub operator: Option<String>,
+    /// Why.
+    pub reason: Option<String>,
 }
 
 /// What a plan was made from: with the same of both, a run does the same.

@@ -10,6 +10,8 @@ words! {
         Applied = "APPLIED",
         /// The target has it not; the next start applies it.
         RolledBack = "ROLLED_BACK",
+        /// It was undone and is held: no start runs it until it is released.
+        Held = "HELD",
         /// A live run is at it.
         Running = "RUNNING",
         /// It failed, and the next start tries it again.
@@ -28,8 +30,13 @@ pub fn standing(entry: &AuditEntry, holder: Option<&Holder>) -> Standing {
     let state = match entry.state {
         None | Some(AuditState::Applied | AuditState::ManualMarkedAsApplied) => return Standing::Applied,
         Some(AuditState::ManualMarkedAsRolledBack) => return Standing::RolledBack,
-        Some(AuditState::RolledBack) if entry.operation == Operation::Undo => return Standing::RolledBack,
-        Some(AuditState::RolledBack) => return Standing::Failing,
+        Some(AuditState::RolledBack) => {
+            return match entry.operation {
+                Operation::Hold => Standing::Held,
+                Operation::Undo | Operation::Release => Standing::RolledBack,
+                _ => Standing::Failing,
+            };
+        }
         Some(state) => state,
     };
     if holder.is_some_and(|holder| holder.execution == entry.execution) {
@@ -39,7 +46,7 @@ pub fn standing(entry: &AuditEntry, holder: Option<&Holder>) -> Standing {
     match (state, transactional) {
         // Its transaction's end was not recorded: the marker knows it.
         (AuditState::Started, true) => Standing::Uncertain,
-        _ if entry.operation == Operation::Undo => Standing::Issue,
+        _ if entry.operation.is_undo() => Standing::Issue,
         _ if entry.recovery == RecoveryStrategy::AlwaysRetry => Standing::Failing,
         _ => Standing::Issue,
     }

@@ -1,6 +1,7 @@
 use std::ops::Deref;
 
 use crate::change::Change;
+use crate::operate::did_you_mean;
 use crate::target::Mode;
 
 /// A stage, as the builder declares it: a name, and the modules whose changes it takes.
@@ -51,6 +52,12 @@ impl Pipeline {
     /// All changes, in the order in which they run.
     pub fn changes(&self) -> impl Iterator<Item = (&PipelineStage, &PipelineChange)> {
         self.stages.iter().flat_map(|stage| stage.changes.iter().map(move |change| (stage, change)))
+    }
+
+    /// What to say about a change that it does not have.
+    pub(crate) fn unknown(&self, id: &str) -> String {
+        let near = did_you_mean(id, self.changes().map(|(_, change)| change.id.as_str()));
+        format!("`{}` is no change of this application{near}", id.escape_debug())
     }
 
     /// How many changes there are.

@@ -37,6 +37,11 @@ pub enum Verified {
 pub enum Decision {
     /// The target has it.
     Skip,
+    /// Nothing: it was undone, and is held until it is released.
+    Held {
+        /// Sequence of the entry that holds it.
+        since: u64,
+    },
     /// Run it.
     Apply(Attempt),
     /// The outcome is known after all: record it, run nothing.
@@ -48,6 +53,18 @@ pub enum Decision {
     },
     /// An operator must look.
     Issue(IssueReason),
+}
+
+impl Decision {
+    /// Whether the change is held.
+    pub fn is_held(&self) -> bool {
+        matches!(self, Self::Held { .. })
+    }
+
+    /// Whether there is nothing to do and nothing wrong.
+    pub fn is_nothing(&self) -> bool {
+        matches!(self, Self::Skip | Self::Held { .. })
+    }
 }
 
 /// An attempt at a change.
@@ -153,7 +170,7 @@ pub(crate) fn question(change: &PipelineChange, latest: Option<&AuditEntry>) -> 
 }
 
 /// Whether the code still gives the change the target and the transaction strategy of its entry.
-fn stays(change: &PipelineChange, entry: &AuditEntry) -> bool {
+pub(crate) fn stays(change: &PipelineChange, entry: &AuditEntry) -> bool {
     let strategy = match change.mode {
         Mode::Transactional => TxStrategy::TxWithMarker,
         Mode::Plain => TxStrategy::NonTx,
@@ -181,6 +198,9 @@ pub(crate) fn decide(change: &PipelineChange, latest: Option<&AuditEntry>, seen:
 
     match latest.state {
         Some(AuditState::Applied | AuditState::ManualMarkedAsApplied) | None => return Decision::Skip,
+        Some(AuditState::RolledBack) if latest.operation == Operation::Hold => {
+            return Decision::Held { since: latest.sequence };
+        }
         Some(AuditState::RolledBack) => return apply(),
         Some(AuditState::ManualMarkedAsRolledBack) => {
             let done = seen.marker.as_ref().filter(|marker| marker.state == MarkerState::Done);
@@ -197,7 +217,7 @@ pub(crate) fn decide(change: &PipelineChange, latest: Option<&AuditEntry>, seen:
     if !stays(change, latest) {
         return Decision::Issue(IssueReason::Moved);
     }
-    if latest.operation == Operation::Undo {
+    if latest.operation.is_undo() {
         let undone = |evidence| Decision::Record { state: AuditState::RolledBack, evidence };
         // One that a ruling outranks is of an earlier undo.
         let outranked = latest.refers_to.unwrap_or(0);
@@ -238,11 +258,12 @@ pub(crate) fn decide(change: &PipelineChange, latest: Option<&AuditEntry>, seen:
     }
 }
 
-/// The attempt that follows an entry. An undo and a ruling begin a new count.
+/// The attempt that follows an entry. An undo, a release and a ruling begin a new count.
 pub(crate) fn attempt_after(latest: Option<&AuditEntry>) -> Attempt {
     let Some(latest) = latest else { return Attempt { number: 1, ..Attempt::default() } };
+    let taken_back = latest.operation.is_undo() || latest.operation == Operation::Release;
     let begins_anew = latest.state == Some(AuditState::ManualMarkedAsRolledBack)
-        || (latest.state == Some(AuditState::RolledBack) && latest.operation == Operation::Undo);
+        || (latest.state == Some(AuditState::RolledBack) && taken_back);
     if begins_anew {
         return Attempt {
             number: 1,

@@ -11,5 +11,5 @@ pub use decision::{Attempt, Decision, IssueReason, Observation, Question, Verifi
 pub use planner::{Issue, Plan, StagePlan, Step, plan};
 pub use policy::{Drift, DriftKind, Policies, Policy};
 
-pub(crate) use decision::{attempt_after, decide, is_uncertain, question};
+pub(crate) use decision::{attempt_after, decide, is_uncertain, question, stays};
 pub(crate) use planner::{Latest, is_applied};

@@ -61,10 +61,16 @@ impl Plan {
         self.stages.iter().flat_map(|stage| &stage.issues).chain(&self.removed)
     }
 
-    /// Whether every change is applied and recorded.
+    /// Whether every change is applied and recorded, or held.
     pub fn is_up_to_date(&self) -> bool {
         let mut steps = self.stages.iter().flat_map(|stage| &stage.steps);
-        steps.all(|step| step.decision == Decision::Skip) && self.issues().next().is_none()
+        steps.all(|step| step.decision.is_nothing()) && self.issues().next().is_none()
+    }
+
+    /// How many changes of each stage are held.
+    pub fn held(&self) -> Vec<usize> {
+        let held = |stage: &StagePlan| stage.steps.iter().filter(|step| step.decision.is_held()).count();
+        self.stages.iter().map(held).collect()
     }
 }
 

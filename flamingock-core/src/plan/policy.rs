@@ -120,7 +120,7 @@ impl fmt::Display for Drift {
                 " was edited after it was applied: put it back as it was and write a new change instead"
             }
             DriftKind::Missing => " is applied, but the code no longer has it: is this an older release?",
-            DriftKind::OutOfOrder => " is new, but a change after it is applied already",
+            DriftKind::OutOfOrder => " is pending, but a change after it is applied already",
         })
     }
 }

@@ -177,6 +177,17 @@ fn after_an_undo_attempts_are_counted_anew() {
 }
 
 #[test]
+fn what_is_held_is_not_run_whatever_the_evidence_until_it_is_released() {
+    for mode in MODES {
+        let held = || latest(mode, RolledBack).of(Operation::Hold).always_retry();
+        assert_eq!(held().decide(), Decision::Held { since: 10 });
+        assert_eq!(held().marker(MarkerState::Done).decide(), Decision::Held { since: 10 });
+        let attempt = latest(mode, RolledBack).of(Operation::Release).must_be_applied();
+        assert_eq!((attempt.number, attempt.epoch, attempt.outranks), (1, 10, 10));
+    }
+}
+
+#[test]
 fn a_ruling_that_the_marker_contradicts_must_be_an_issue_under_both_strategies() {
     let ruled = || latest(Mode::Transactional, ManualMarkedAsRolledBack).marker(MarkerState::Done);
     assert_eq!(ruled().must_be_an_issue(), IssueReason::RulingDisagrees);
@@ -202,8 +213,13 @@ fn a_ruling_that_nothing_contradicts_is_applied() {
 
 #[test]
 fn an_undo_that_did_not_end_is_settled_by_marker_or_verify() {
-    for state in [Started, RollbackFailed] {
-        let undo = |mode| latest(mode, state).of(Operation::Undo);
+    for (state, operation) in [
+        (Started, Operation::Undo),
+        (RollbackFailed, Operation::Undo),
+        (Started, Operation::Hold),
+        (RollbackFailed, Operation::Hold),
+    ] {
+        let undo = |mode| latest(mode, state).of(operation);
         undo(Mode::Transactional).marker(MarkerState::Undone).must_be_recorded(RolledBack, Evidence::Marker);
         undo(Mode::Transactional).marker_at(MarkerState::Done, 3).must_be_recorded(Applied, Evidence::Marker);
         undo(Mode::Plain).verified(TargetState::NotApplied).must_be_recorded(RolledBack, Evidence::Verify);
@@ -228,6 +244,8 @@ fn an_undo_that_nothing_settles_must_be_an_issue_under_both_strategies() {
         IssueReason::UndoUncertain
     );
     assert_eq!(undo(Mode::Plain).always_retry().must_be_an_issue(), IssueReason::UndoUncertain);
+    let hold = latest(Mode::Plain, RollbackFailed).of(Operation::Hold);
+    assert_eq!(hold.always_retry().must_be_an_issue(), IssueReason::UndoUncertain);
     assert_eq!(
         undo(Mode::Plain).verified(TargetState::PartiallyApplied).must_be_an_issue(),
         IssueReason::UndoUncertain
@@ -383,6 +401,18 @@ fn one_issue_blocks_its_stage() {
     assert_eq!(plan.stages[0].issues.len(), 1);
     assert_eq!(plan.pending().collect::<Vec<_>>(), ["a"]);
     assert!(!plan.is_up_to_date());
+}
+
+#[test]
+fn a_held_change_is_neither_pending_nor_late_and_what_follows_it_goes_on() {
+    let changes = ["a", "b", "c"].map(|id| change(id, "1", Mode::Plain)).to_vec();
+    let mut held = entry("a", RolledBack, Mode::Plain);
+    held.operation = Operation::Hold;
+    let plan = planned(changes.clone(), vec![held.clone()], &Policies::default());
+    assert_eq!((plan.pending().collect::<Vec<_>>(), plan.held()), (vec!["b", "c"], vec![1]));
+    let done = ["b", "c"].map(|id| entry(id, Applied, Mode::Plain));
+    let plan = planned(changes, done.into_iter().chain([held]).collect(), &Policies::default());
+    assert!(plan.is_up_to_date() && plan.drifts.is_empty());
 }
 
 #[test]

@@ -51,6 +51,8 @@ words! {
         Recovered = "RECOVERED",
         /// It was undone.
         Undone = "UNDONE",
+        /// It was undone and is held: it does not run until it is released.
+        Held = "HELD",
         /// It failed, and the target has nothing of it.
         RolledBack = "ROLLED_BACK",
         /// It failed, and the target may have a part of it.
@@ -71,6 +73,9 @@ pub struct Counters {
     pub applied: usize,
     /// Applied before.
     pub already_applied: usize,
+    /// Held: they do not run until they are released.
+    #[serde(default)]
+    pub held: usize,
     /// Failed, rolled back, or not known.
     pub failed: usize,
     /// Not run: after a failure, in a blocked stage, or because the run stopped.
@@ -82,6 +87,7 @@ impl std::ops::AddAssign for Counters {
         self.total += other.total;
         self.applied += other.applied;
         self.already_applied += other.already_applied;
+        self.held += other.held;
         self.failed += other.failed;
         self.not_reached += other.not_reached;
     }

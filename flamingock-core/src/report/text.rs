@@ -97,22 +97,30 @@ fn stages(report: &Report) -> String {
 }
 
 fn changes(counters: &Counters) -> String {
-    let Counters { total, applied, already_applied, failed, not_reached } = counters;
+    let Counters { total, applied, already_applied, failed, not_reached, .. } = counters;
+    let held = held(counters);
     format!(
-        "{total} total — {applied} newly applied, {already_applied} already applied, {failed} failed, {not_reached} not reached"
+        "{total} total — {applied} newly applied, {already_applied} already applied{held}, {failed} failed, {not_reached} not reached"
     )
+}
+
+/// Most runs have none.
+fn held(counters: &Counters) -> String {
+    if counters.held == 0 { String::new() } else { format!(", {} held", counters.held) }
 }
 
 pub(super) fn summary(report: &Report) -> String {
     let Counters { applied, already_applied, failed, not_reached, .. } = report.changes;
-    let took = time(report.duration_ms);
+    let (took, held) = (time(report.duration_ms), held(&report.changes));
     match report.status {
         RunStatus::Disabled => "Flamingock is disabled: nothing was looked at".to_owned(),
         RunStatus::NoChanges => {
-            format!("Flamingock: up to date, {already_applied} change(s) applied before; took {took}")
+            format!("Flamingock: up to date, {already_applied} change(s) applied before{held}; took {took}")
         }
         RunStatus::Success => {
-            format!("Flamingock: {applied} change(s) newly applied, {already_applied} before; took {took}")
+            format!(
+                "Flamingock: {applied} change(s) newly applied, {already_applied} before{held}; took {took}"
+            )
         }
         RunStatus::Failed => {
             let ids = |wanted: fn(ChangeOutcome) -> bool| {
@@ -123,7 +131,7 @@ pub(super) fn summary(report: &Report) -> String {
             let issues = ids(|outcome| outcome == ChangeOutcome::Issue);
             let failing = ids(|outcome| outcome != ChangeOutcome::Issue);
             let mut line = format!(
-                "Flamingock: {applied} change(s) newly applied, {already_applied} before, {failed} failed, {not_reached} not reached; took {took}"
+                "Flamingock: {applied} change(s) newly applied, {already_applied} before{held}, {failed} failed, {not_reached} not reached; took {took}"
             );
             if !failing.is_empty() {
                 line.push_str(&format!("; failed: {failing}"));

@@ -17,7 +17,8 @@ impl Flamingock {
     /// `Refused`, and nothing is recorded, when a change among them is neither new nor applied, or its
     /// `#[verify]` does not say that it is applied; and as [`run`](Self::run).
     pub async fn baseline(&self, baseline: &Baseline) -> Result<Vec<AuditEntry>, RunError> {
-        self.operated(async |run| match run.prepare().await? {
+        let app = self.asked_by(baseline.operator.as_deref(), baseline.reason.as_deref());
+        app.operated(async |run| match run.prepare().await? {
             // Not told to whoever must lead.
             Entry::UpToDate(_) => Ok(Vec::new()),
             Entry::Leading(lease) => {
@@ -34,8 +35,7 @@ impl Run<'_> {
     async fn baseline(&mut self, lease: &HeldLease, baseline: &Baseline) -> Result<Vec<AuditEntry>, Stop> {
         let app = self.app;
         let Some(last) = app.pipeline.changes().position(|(_, change)| change.id == baseline.to) else {
-            let id = baseline.to.escape_debug();
-            return Err(Stop::new(RunErrorKind::Refused, format!("`{id}` is no change of this application")));
+            return Err(Stop::new(RunErrorKind::Refused, app.pipeline.unknown(&baseline.to)));
         };
         let office = self.take_office(lease).await?;
         let token = office.token;
@@ -82,10 +82,7 @@ impl Run<'_> {
                 duration: None,
                 error: None,
             };
-            let mut entry = journal.entry(&stage.name, change, self.target(change), line);
-            entry.operator.clone_from(&baseline.operator);
-            entry.reason.clone_from(&baseline.reason);
-            entries.push(entry);
+            entries.push(journal.entry(&stage.name, change, self.target(change), line));
         }
         if !refused.is_empty() {
             let message = format!("nothing was recorded: {}", refused.join("; "));

@@ -68,7 +68,7 @@ impl<'a> Run<'a> {
     }
 
     pub(super) fn is_complete(&self, head: &Head) -> bool {
-        !self.must_lead && head.digests.contains(&self.app.pipeline.digest)
+        !self.must_lead && head.completed(&self.app.pipeline.digest).is_some()
     }
 
     // ---- for a change ----
@@ -144,18 +144,24 @@ impl<'a> Run<'a> {
 
     pub(super) fn up_to_date(&mut self, head: &Head) -> RunStatus {
         self.head = Some(AuditHead { sequence: head.sequence, hash: head.hash });
-        self.stages = self.all_applied();
+        // Where the head does not name this pipeline, `has_all` has looked.
+        if let Some(held) = head.completed(&self.app.pipeline.digest) {
+            self.stages = self.all_applied(&held);
+        }
         RunStatus::NoChanges
     }
 
-    pub(super) fn all_applied(&self) -> Vec<StageReport> {
-        let stage = |stage| {
+    /// Nothing to do: all of each stage are applied, but so many that are held.
+    pub(super) fn all_applied(&self, held: &[usize]) -> Vec<StageReport> {
+        let held = held.iter().copied().chain(std::iter::repeat(0));
+        let stage = |(stage, held)| {
             let mut report = StageReport::new(stage);
             report.state = StageState::UpToDate;
-            report.changes.already_applied = report.changes.total;
+            report.changes.held = held;
+            report.changes.already_applied = report.changes.total.saturating_sub(held);
             report
         };
-        self.app.pipeline.stages.iter().map(stage).collect()
+        self.app.pipeline.stages.iter().zip(held).map(stage).collect()
     }
 
     pub(super) fn report(&self, status: RunStatus) -> Report {

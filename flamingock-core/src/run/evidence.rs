@@ -4,11 +4,12 @@ use super::context::Run;
 use super::lease::HeldLease;
 use super::method::{Called, call};
 use super::within::{retrying, within};
+use crate::audit::AuditEntry;
 use crate::change::{Method, TargetState};
 use crate::error::Stop;
 use crate::lock::FencingToken;
 use crate::pipeline::PipelineChange;
-use crate::plan::{Attempt, Latest, Observation, Verified, question};
+use crate::plan::{Attempt, Latest, Observation, Question, Verified, question};
 use crate::target::{Marker, MarkerState, Mode};
 
 impl Run<'_> {
@@ -24,23 +25,36 @@ impl Run<'_> {
             let entry = latest.get(&change.id);
             let asked = question(change, entry);
             let (Some(entry), true) = (entry, asked.marker || asked.verify) else { continue };
-            let mut seen = Observation::default();
-            if asked.marker {
-                seen.marker = self.marker_of(change).await?;
-            }
-            let settled = matches!(
-                seen.marker.as_ref().map(|marker| marker.state),
-                Some(MarkerState::Done | MarkerState::Undone)
-            );
-            let open = change.mode == Mode::Plain || seen.marker.is_some() && !settled;
-            if let (true, Some(verify)) = (asked.verify && open, &change.verify) {
-                let (number, epoch) = (entry.attempt, entry.refers_to.unwrap_or(0));
-                let attempt = Attempt { number, epoch, ..Attempt::default() };
-                seen.verified = Some(self.verify(lease, change, &attempt, verify, token).await?);
-            }
+            let seen = self.observe(lease, change, entry, asked, token).await?;
             observations.insert(change.id.clone(), seen);
         }
         Ok(observations)
+    }
+
+    /// Asks about one change, whose newest entry this is.
+    pub(super) async fn observe(
+        &self,
+        lease: Option<&HeldLease>,
+        change: &PipelineChange,
+        entry: &AuditEntry,
+        asked: Question,
+        token: FencingToken,
+    ) -> Result<Observation, Stop> {
+        let mut seen = Observation::default();
+        if asked.marker {
+            seen.marker = self.marker_of(change).await?;
+        }
+        let settled = matches!(
+            seen.marker.as_ref().map(|marker| marker.state),
+            Some(MarkerState::Done | MarkerState::Undone)
+        );
+        let open = change.mode == Mode::Plain || seen.marker.is_some() && !settled;
+        if let (true, Some(verify)) = (asked.verify && open, &change.verify) {
+            let (number, epoch) = (entry.attempt, entry.refers_to.unwrap_or(0));
+            let attempt = Attempt { number, epoch, ..Attempt::default() };
+            seen.verified = Some(self.verify(lease, change, &attempt, verify, token).await?);
+        }
+        Ok(seen)
     }
 
     /// The target's marker of a change, where it keeps any.

@@ -102,7 +102,9 @@ impl<'a> Journal<'a> {
         target: &dyn TargetSystem,
         line: Line,
     ) -> AuditEntry {
-        let Settings { hostname, application_version, profiles, trace_id, metadata, .. } = self.settings;
+        let Settings {
+            hostname, application_version, profiles, trace_id, metadata, operator, reason, ..
+        } = self.settings;
         AuditEntry {
             format: FORMAT,
             sequence: 0,
@@ -138,8 +140,8 @@ impl<'a> Journal<'a> {
             library: env!("CARGO_PKG_VERSION").to_owned(),
             profiles: profiles.clone(),
             trace: trace_id.clone(),
-            operator: None,
-            reason: None,
+            operator: operator.clone(),
+            reason: reason.clone(),
             error: line.error,
             metadata: metadata.clone(),
             token: self.office.token,

@@ -37,12 +37,13 @@ impl Flamingock {
         self.operated(async |run| run.examine(id).await).await
     }
 
-    /// The newest entries of the changes that a selection means, the one applied last first.
+    /// The newest entries of the changes that a selection means, the one applied last first: what
+    /// [`undo_with`](Self::undo_with) would undo, or hold.
     ///
     /// # Errors
     /// `Refused` when it means none, or names what is not there.
-    pub async fn undoable(&self, selection: &UndoSelection) -> Result<Vec<AuditEntry>, RunError> {
-        self.operated(async |run| run.selected(selection).await).await
+    pub async fn undoable(&self, selection: &UndoSelection, hold: bool) -> Result<Vec<AuditEntry>, RunError> {
+        self.operated(async |run| run.selected(selection, hold).await).await
     }
 }
 
@@ -114,8 +115,7 @@ impl Run<'_> {
 
     async fn examine(&mut self, id: &str) -> Result<Examination, Stop> {
         let Some((_, change)) = self.app.pipeline.changes().find(|(_, change)| change.id == id) else {
-            let message = format!("`{}` is no change of this application", id.escape_debug());
-            return Err(Stop::new(RunErrorKind::Refused, message));
+            return Err(Stop::new(RunErrorKind::Refused, self.app.pipeline.unknown(id)));
         };
         let (_, token, mut latest) = self.known().await?;
         let entry = latest.remove(id);
@@ -144,7 +144,7 @@ impl Run<'_> {
         Ok(Examination { change, entry, transactional, marker, verify, next, reason })
     }
 
-    async fn selected(&mut self, selection: &UndoSelection) -> Result<Vec<AuditEntry>, Stop> {
+    async fn selected(&mut self, selection: &UndoSelection, hold: bool) -> Result<Vec<AuditEntry>, Stop> {
         let (_, _, mut latest) = self.known().await?;
         let tagged = match selection {
             UndoSelection::Tag(name) => self.tagged(name).await?,
@@ -158,8 +158,8 @@ impl Run<'_> {
         }
         let known: Vec<&str> = ids.iter().map(String::as_str).collect();
         // The same that stands against it when it is done.
-        self.undoable(&known, &latest)?;
-        Ok(ids.iter().filter_map(|id| latest.remove(id)).collect())
+        let chosen = self.undoable(&known, hold, &latest).await?;
+        Ok(chosen.into_iter().filter_map(|chosen| latest.remove(chosen.id())).collect())
     }
 
     /// Reads the whole audit, page by page.

@@ -24,6 +24,7 @@ mod look;
 mod method;
 mod narrow;
 mod office;
+mod permit;
 mod rule;
 mod runner;
 mod stage;

@@ -15,12 +15,13 @@ impl Flamingock {
     /// `Refused` when a stage or change is not known, or when audit or pipeline are no longer those of
     /// the plan; and as [`run`](Self::run).
     pub async fn apply_only(&self, only: &Only) -> Result<Report, RunError> {
-        self.observed(async |run| {
-            known(&self.pipeline, only)?;
-            run.only = only.clone();
-            run.apply().await
-        })
-        .await
+        self.asked_by(only.operator.as_deref(), None)
+            .observed(async |run| {
+                known(&self.pipeline, only)?;
+                run.only = only.clone();
+                run.apply().await
+            })
+            .await
     }
 }
 
@@ -34,9 +35,7 @@ fn known(pipeline: &Pipeline, only: &Only) -> Result<(), Stop> {
         }
     }
     match &only.until {
-        Some(id) if !pipeline.changes().any(|(_, change)| change.id == *id) => {
-            refuse(format!("`{}` is no change of this application", id.escape_debug()))
-        }
+        Some(id) if !pipeline.changes().any(|(_, change)| change.id == *id) => refuse(pipeline.unknown(id)),
         _ => Ok(()),
     }
 }

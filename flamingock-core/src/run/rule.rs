@@ -1,18 +1,39 @@
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::acquire::Entry;
 use super::context::Run;
 use super::journal::{Journal, Remark};
 use super::lease::HeldLease;
+use super::permit::{permitted, said};
 use super::within::retrying;
 use crate::audit::{AuditEntry, AuditState, EntryFilter, Evidence, Operation};
 use crate::builder::Flamingock;
 use crate::error::{RunError, RunErrorKind, Stop};
 use crate::lock::Holder;
-use crate::operate::{Resolution, Ruled, Ruling, Standing, standing};
+use crate::operate::{Ruled, Ruling, Standing, standing};
+use crate::pipeline::PipelineChange;
+use crate::plan::{Latest, Question, stays};
 use crate::report::RunStatus;
+use crate::target::Mode;
 
 impl Flamingock {
+    /// Rules about a change as [`Operator::rule`](crate::operate::Operator::rule) does, and asks the
+    /// change's target first: its marker, and `#[verify]`. A ruling that it contradicts needs
+    /// [`force`](Ruling::force).
+    ///
+    /// # Errors
+    /// As `Operator::rule`; and when a target cannot be asked.
+    pub async fn rule(&self, ruling: &Ruling, lock_wait: Duration) -> Result<Ruled, RunError> {
+        let mut app = self.clone();
+        app.settings.lock_wait = lock_wait;
+        app.operated(async |run| {
+            run.check_targets().await?;
+            run.rule(ruling).await
+        })
+        .await
+    }
+
     /// Around everything that an operator does: no events, no report.
     pub(crate) async fn operated<T>(
         &self,
@@ -29,10 +50,14 @@ impl Run<'_> {
     pub(crate) async fn rule(&mut self, ruling: &Ruling) -> Result<Ruled, Stop> {
         self.must_be_known().await?;
         required("reason", &ruling.reason)?;
-        // Looked at first, so that nobody waits for the lock to hear of a typing error.
+        // Looked at first, so that nobody waits for the lock to hear of a typing error. What the target
+        // says is asked in office: until then a run may be at it.
         let holder = self.holder().await?;
         let latest = self.read_latest().await?;
-        permitted(ruling, latest.get(&ruling.change), holder.as_ref())?;
+        let entry = latest.get(&ruling.change).ok_or_else(|| unknown(&ruling.change))?;
+        if self.change_of(entry).is_none() {
+            permitted(ruling, entry, holder.as_ref(), None)?;
+        }
         let lease = self.lock().await?;
         let ruled = self.rule_in_office(&lease, ruling).await;
         lease.release().await;
@@ -42,12 +67,17 @@ impl Run<'_> {
     async fn rule_in_office(&mut self, lease: &HeldLease, ruling: &Ruling) -> Result<Ruled, Stop> {
         let mut journal = self.journal(lease).await?;
         let mut latest = self.read_latest().await?;
-        permitted(ruling, latest.get(&ruling.change), None)?;
         let Some(before) = latest.remove(&ruling.change) else { return Err(unknown(&ruling.change)) };
-        // Said twice, and the second time by force: it outranks the target's own marker.
-        let again = before.state == Some(AuditState::ManualMarkedAsRolledBack)
-            && ruling.resolution == Resolution::RolledBack;
-        let evidence = if again { Evidence::Overruled } else { Evidence::None };
+        let said = match self.change_of(&before) {
+            None => None,
+            Some(change) => {
+                let asked =
+                    Question { marker: change.mode == Mode::Transactional, verify: change.verify.is_some() };
+                let seen = self.observe(Some(lease), change, &before, asked, journal.token()).await?;
+                Some(said(&before, &seen))
+            }
+        };
+        let evidence = permitted(ruling, &before, None, said)?;
         let remark = Remark {
             operation: Operation::Ruling,
             state: Some(ruling.resolution.state()),
@@ -57,6 +87,43 @@ impl Run<'_> {
         };
         let entry = self.write(&mut journal, Some(&before), remark, None).await?;
         Ok(Ruled { before, entry })
+    }
+
+    /// The change of an entry whose target can be asked: an operator without the application has none.
+    fn change_of(&self, entry: &AuditEntry) -> Option<&PipelineChange> {
+        let known = self.app.pipeline.changes().map(|(_, change)| change);
+        known.into_iter().find(|change| change.id == entry.change && stays(change, entry))
+    }
+
+    /// Lets held changes run again.
+    pub(crate) async fn let_run(
+        &mut self,
+        changes: &[String],
+        operator: &str,
+        reason: &str,
+    ) -> Result<Vec<AuditEntry>, Stop> {
+        self.must_be_known().await?;
+        all_held(changes, &self.read_latest().await?)?;
+        let lease = self.lock().await?;
+        let released = self.let_run_in_office(&lease, changes, operator, reason).await;
+        lease.release().await;
+        released
+    }
+
+    async fn let_run_in_office(
+        &mut self,
+        lease: &HeldLease,
+        changes: &[String],
+        operator: &str,
+        reason: &str,
+    ) -> Result<Vec<AuditEntry>, Stop> {
+        let mut journal = self.journal(lease).await?;
+        let latest = self.read_latest().await?;
+        let (operation, state) = (Operation::Release, Some(AuditState::RolledBack));
+        let remark = Remark { operation, state, evidence: Evidence::None, operator, reason };
+        let held = all_held(changes, &latest)?;
+        let entries = held.into_iter().map(|entry| journal.remark(Some(entry), remark, None)).collect();
+        journal.write_all(entries).await.map_err(|error| self.append_stop(&journal, error))
     }
 
     /// Names this point of the history.
@@ -190,55 +257,31 @@ impl Run<'_> {
     }
 }
 
-/// Whether an operator may rule so.
-fn permitted(ruling: &Ruling, entry: Option<&AuditEntry>, holder: Option<&Holder>) -> Result<(), Stop> {
-    let entry = entry.ok_or_else(|| unknown(&ruling.change))?;
-    let id = ruling.change.escape_debug();
-    let state = entry.state.map_or("IMPORTED", AuditState::as_str);
-    let stands = standing(entry, holder);
-    let clean = entry.state == Some(AuditState::RolledBack);
-    let again = entry.state == Some(ruling.resolution.state());
-    match stands {
-        Standing::Issue => Ok(()),
-        // Whoever is at it has the lock: waiting for it tells.
-        Standing::Running => Ok(()),
-        Standing::RolledBack if again && ruling.force => Ok(()),
-        Standing::RolledBack if again => Err(refused(format!(
-            "change `{id}` was ruled rolled back already (entry {}). If a start still calls it an issue, the \
-             target's marker says that it is applied: rule again with --force to overrule the marker",
-            entry.sequence
-        ))),
-        Standing::Applied if ruling.resolution == Resolution::Applied => {
-            Err(refused(format!("change `{id}` is applied already: {state} (entry {})", entry.sequence)))
-        }
-        Standing::Applied | Standing::RolledBack if ruling.correct => Ok(()),
-        Standing::Failing if clean && ruling.correct => Ok(()),
-        Standing::Applied | Standing::RolledBack => Err(refused(format!(
-            "change `{id}` is settled: {state} (entry {}). To correct that, rule with --override",
-            entry.sequence
-        ))),
-        Standing::Failing if clean => Err(refused(format!(
-            "change `{id}` is no issue: the target has nothing of it ({state}, entry {}), and the next start \
-             tries it again. To rule all the same, do so with --override",
-            entry.sequence
-        ))),
-        Standing::Uncertain | Standing::Failing if ruling.force => Ok(()),
-        Standing::Failing => Err(refused(format!(
-            "change `{id}` may be retried (ALWAYS_RETRY): the next start applies it again and settles it. To rule \
-             all the same, do so with --force"
-        ))),
-        Standing::Uncertain => Err(refused(format!(
-            "change `{id}` is merely uncertain: the next start asks the target's marker and settles it. Start the \
-             application, or ask with `flamingock issue check`. To rule all the same, do so with --force"
-        ))),
-    }
-}
-
 fn unknown(id: &str) -> Stop {
     refused(format!("the audit knows no change `{}`", id.escape_debug()))
 }
 
-fn refused(message: impl Into<String>) -> Stop {
+/// The newest entries of these changes, each of which holds it.
+fn all_held<'l>(changes: &[String], latest: &'l Latest) -> Result<Vec<&'l AuditEntry>, Stop> {
+    let mut entries: Vec<&AuditEntry> = Vec::new();
+    for id in changes {
+        let entry = latest.get(id).ok_or_else(|| unknown(id))?;
+        if standing(entry, None) != Standing::Held {
+            let state = entry.state.map_or("IMPORTED", AuditState::as_str);
+            let (id, sequence) = (id.escape_debug(), entry.sequence);
+            return Err(refused(format!(
+                "nothing was released: change `{id}` is not held, it is {state} ({}, entry {sequence})",
+                entry.operation
+            )));
+        }
+        if entries.iter().all(|known| known.change != *id) {
+            entries.push(entry);
+        }
+    }
+    Ok(entries)
+}
+
+pub(super) fn refused(message: impl Into<String>) -> Stop {
     Stop::new(RunErrorKind::Refused, message)
 }
 

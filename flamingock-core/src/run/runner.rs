@@ -157,11 +157,10 @@ impl Run<'_> {
                 (if moved { Vec::new() } else { journal.taken_head().digests.clone() }, None)
             }
             Ok(_) => {
-                let mut digests = vec![digest.clone()];
+                let mut digests = vec![Head::complete(digest, &self.held())];
                 if journal.unrecorded().is_empty() && journal.sequence() == journal.taken_head().sequence {
-                    digests.extend(
-                        journal.taken_head().digests.iter().filter(|other| *other != digest).cloned(),
-                    );
+                    let others = journal.taken_head().digests.iter();
+                    digests.extend(others.filter(|other| !other.starts_with(digest)).cloned());
                     digests.truncate(Head::DIGESTS);
                 }
                 (digests, None)
@@ -191,6 +190,11 @@ impl Run<'_> {
         }
     }
 
+    /// How many changes of each stage are held, after a run of all of them.
+    fn held(&self) -> Vec<usize> {
+        self.stages.iter().map(|stage| stage.changes.held).collect()
+    }
+
     /// How the run ended, when nothing stopped it.
     fn verdict(&self, plan: &Plan) -> Result<RunStatus, Stop> {
         let in_state = |state| self.stages.iter().any(|stage| stage.state == state);
@@ -216,7 +220,7 @@ impl Run<'_> {
         let plan = plan(&self.app.pipeline, &latest, &Default::default(), &self.app.settings.policies);
         self.drifted(&plan)?;
         if plan.is_up_to_date() {
-            self.stages = self.all_applied();
+            self.stages = self.all_applied(&plan.held());
             return Ok(RunStatus::NoChanges);
         }
         let pending: Vec<&str> = plan.pending().collect();
@@ -242,6 +246,7 @@ impl Run<'_> {
         let latest = self.read_latest().await?;
         let plan = plan(&self.app.pipeline, &latest, &Default::default(), &self.app.settings.policies);
         if plan.is_up_to_date() {
+            self.stages = self.all_applied(&plan.held());
             self.drifted(&plan)?;
         }
         Ok(plan.is_up_to_date())

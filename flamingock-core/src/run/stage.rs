@@ -25,19 +25,19 @@ impl Run<'_> {
         let began = Instant::now();
         let mut report = StageReport::new(stage);
         if plan.issues.is_empty() {
-            let pending = plan.steps.iter().filter(|step| step.decision != Decision::Skip).count();
+            let pending = plan.steps.iter().filter(|step| !step.decision.is_nothing()).count();
             if pending > 0 {
                 self.app.listeners.tell(&Event::StageStarted { stage: &stage.name, pending });
             }
             let result = self.steps(journal, lease, (stage, plan), latest, &mut report).await;
-            report.close(plan, began);
+            report.close(stage, plan, began);
             self.stage_ended(report);
             return result;
         }
         report.state = StageState::Blocked;
         report.details = plan.issues.iter().map(|issue| self.blocked(stage, issue)).collect();
         report.changes.failed = plan.issues.iter().filter(|issue| stage.has(&issue.change)).count();
-        report.close(plan, began);
+        report.close(stage, plan, began);
         self.stage_ended(report);
         Ok(())
     }
@@ -52,16 +52,17 @@ impl Run<'_> {
     ) -> Result<(), Stop> {
         for (change, step) in stage.changes.iter().zip(&plan.steps) {
             let attempt = match &step.decision {
-                Decision::Skip | Decision::Issue(_) => continue,
+                Decision::Skip | Decision::Held { .. } | Decision::Issue(_) => continue,
                 Decision::Apply(attempt) => attempt.clone(),
                 Decision::Record { state, evidence } => {
                     match self.record(journal, stage, change, latest, (*state, *evidence)).await? {
-                        Ok(recovered) => {
-                            report.changes.applied += 1;
-                            self.change_ended(report, recovered);
+                        Recorded::Settled(settled) => {
+                            let held = settled.outcome == ChangeOutcome::Held;
+                            *(if held { &mut report.changes.held } else { &mut report.changes.applied }) += 1;
+                            self.change_ended(report, settled);
                             continue;
                         }
-                        Err(attempt) => attempt,
+                        Recorded::ToApply(attempt) => attempt,
                     }
                 }
             };
@@ -134,7 +135,8 @@ impl Run<'_> {
         run.instrument(span).await
     }
 
-    /// Records what evidence settled. An undo that is settled leaves the change to be applied.
+    /// Records what evidence settled. An undo that is settled leaves the change to be applied, unless it
+    /// was to hold it.
     async fn record(
         &self,
         journal: &mut Journal<'_>,
@@ -142,7 +144,7 @@ impl Run<'_> {
         change: &PipelineChange,
         latest: &Latest,
         (state, evidence): (AuditState, Evidence),
-    ) -> Result<Result<ChangeReport, Attempt>, Stop> {
+    ) -> Result<Recorded, Stop> {
         let before = latest.get(&change.id);
         let line = Line {
             operation: before.map_or(Operation::Apply, |entry| entry.operation),
@@ -158,12 +160,15 @@ impl Run<'_> {
             journal.note(entry);
             let note = format!("an earlier attempt applied it; recorded now (evidence: {evidence})");
             let ended = Ended { outcome: ChangeOutcome::Recovered, error: None, note: Some(note) };
-            return Ok(Ok(change_report(change, ended, Instant::now())));
+            return Ok(Recorded::Settled(change_report(change, ended, Instant::now())));
         }
         match journal.append(entry.clone()).await {
             Ok(sequence) => {
                 entry.sequence = sequence;
-                Ok(Err(attempt_after(Some(&entry))))
+                Ok(match entry.operation {
+                    Operation::Hold => Recorded::Settled(held(change, sequence)),
+                    _ => Recorded::ToApply(attempt_after(Some(&entry))),
+                })
             }
             Err(error) => Err(self.append_stop(journal, error)),
         }
@@ -228,15 +233,34 @@ impl StageReport {
     }
 
     /// Adds up what is left.
-    fn close(&mut self, plan: &StagePlan, began: Instant) {
+    fn close(&mut self, stage: &PipelineStage, plan: &StagePlan, began: Instant) {
+        for (change, step) in stage.changes.iter().zip(&plan.steps) {
+            if let Decision::Held { since } = step.decision {
+                self.changes.held += 1;
+                self.details.push(held(change, since));
+            }
+        }
         let counters = &mut self.changes;
         counters.already_applied = plan.steps.iter().filter(|step| step.decision == Decision::Skip).count();
-        counters.not_reached = counters.total - counters.already_applied - counters.applied - counters.failed;
+        let settled = counters.already_applied + counters.held + counters.applied + counters.failed;
+        counters.not_reached = counters.total - settled;
         self.duration_ms = millis(began.elapsed());
         if self.state == StageState::NotReached && counters.not_reached == 0 {
             self.state = if counters.applied == 0 { StageState::UpToDate } else { StageState::Completed };
         }
     }
+}
+
+/// What became of a change whose undo evidence has settled.
+enum Recorded {
+    Settled(ChangeReport),
+    ToApply(Attempt),
+}
+
+fn held(change: &PipelineChange, since: u64) -> ChangeReport {
+    let note = format!("held since entry {since}: `flamingock release {}` lets it run again", change.id);
+    let ended = Ended { outcome: ChangeOutcome::Held, error: None, note: Some(note) };
+    ChangeReport { duration_ms: 0, ..change_report(change, ended, Instant::now()) }
 }
 
 pub(super) fn change_report(change: &PipelineChange, ended: Ended, began: Instant) -> ChangeReport {

@@ -18,7 +18,10 @@ use crate::target::{Begun, Fence, Marker, MarkerState, MarkerUpdate, Mode, Sessi
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Direction {
     Apply,
-    Undo,
+    Undo {
+        /// It is not to run again until it is released.
+        hold: bool,
+    },
 }
 
 /// One change, run one way.
@@ -85,7 +88,7 @@ impl Step<'_, '_> {
             change: self.change.id.clone(),
             state: match self.direction {
                 Direction::Apply => MarkerState::Begun,
-                Direction::Undo => MarkerState::Undoing,
+                Direction::Undo { .. } => MarkerState::Undoing,
             },
             sequence,
             outranks: self.attempt.outranks,
@@ -170,8 +173,8 @@ impl Step<'_, '_> {
                 self.append(AuditState::Failed, Operation::Apply, Some(&error)).await?;
                 Ok(self.partly(error))
             }
-            (Found::Part, Direction::Undo) => {
-                self.append(AuditState::RollbackFailed, Operation::Undo, Some(&error)).await?;
+            (Found::Part, Direction::Undo { .. }) => {
+                self.append(AuditState::RollbackFailed, self.operation(), Some(&error)).await?;
                 Ok(self.partly(error))
             }
         }
@@ -181,12 +184,10 @@ impl Step<'_, '_> {
     fn found(&self, marker: Option<&Marker>) -> Found {
         let own = marker.filter(|marker| marker.execution == self.journal.execution());
         match (own.map(|marker| marker.state), self.direction) {
-            (Some(MarkerState::Done), Direction::Apply) | (Some(MarkerState::Undone), Direction::Undo) => {
-                Found::All
-            }
-            (Some(MarkerState::Begun), Direction::Apply) | (Some(MarkerState::Undoing), Direction::Undo) => {
-                Found::Part
-            }
+            (Some(MarkerState::Done), Direction::Apply)
+            | (Some(MarkerState::Undone), Direction::Undo { .. }) => Found::All,
+            (Some(MarkerState::Begun), Direction::Apply)
+            | (Some(MarkerState::Undoing), Direction::Undo { .. }) => Found::Part,
             _ => Found::Nothing,
         }
     }
@@ -217,8 +218,8 @@ impl Step<'_, '_> {
         };
         match self.direction {
             Direction::Apply => self.compensate(failure.detail).await,
-            Direction::Undo => {
-                self.append(AuditState::RollbackFailed, Operation::Undo, Some(&failure.detail)).await?;
+            Direction::Undo { .. } => {
+                self.append(AuditState::RollbackFailed, self.operation(), Some(&failure.detail)).await?;
                 Ok(self.partly(failure.detail))
             }
         }
@@ -289,7 +290,7 @@ impl Step<'_, '_> {
     fn done(&mut self, evidence: Evidence) -> Ended {
         let (state, outcome) = match self.direction {
             Direction::Apply => (AuditState::Applied, ChangeOutcome::Applied),
-            Direction::Undo => (AuditState::RolledBack, ChangeOutcome::Undone),
+            Direction::Undo { .. } => (AuditState::RolledBack, ChangeOutcome::Undone),
         };
         let entry = self.line(state, self.operation(), evidence, None);
         self.journal.note(entry);
@@ -319,8 +320,8 @@ impl Step<'_, '_> {
                 self.append(AuditState::RolledBack, Operation::Apply, None).await?;
                 "nothing of it is left in the target; the next start tries it again"
             }
-            Direction::Undo => {
-                self.append(AuditState::Applied, Operation::Undo, Some(&error)).await?;
+            Direction::Undo { .. } => {
+                self.append(AuditState::Applied, self.operation(), Some(&error)).await?;
                 "it is still applied"
             }
         };
@@ -370,7 +371,8 @@ impl Step<'_, '_> {
     fn operation(&self) -> Operation {
         match self.direction {
             Direction::Apply => Operation::Apply,
-            Direction::Undo => Operation::Undo,
+            Direction::Undo { hold: false } => Operation::Undo,
+            Direction::Undo { hold: true } => Operation::Hold,
         }
     }
 

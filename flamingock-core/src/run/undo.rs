@@ -2,32 +2,40 @@ use std::time::Instant;
 
 use super::acquire::Entry;
 use super::context::Run;
-use super::journal::Journal;
+use super::journal::{Journal, Line};
 use super::lease::HeldLease;
 use super::stage::change_report;
-use super::step::{Direction, Step};
-use crate::audit::AuditEntry;
+use super::step::{Direction, Ended, Step};
+use crate::audit::{AuditEntry, AuditState, Evidence, Operation};
 use crate::builder::Flamingock;
 use crate::change::Method;
 use crate::error::{RunError, RunErrorKind, Stop};
 use crate::event::Event;
+use crate::operate::Undo;
 use crate::pipeline::{PipelineChange, PipelineStage};
-use crate::plan::{Attempt, Latest, is_applied, is_uncertain};
+use crate::plan::{Attempt, Decision, Latest, Observation, decide, is_applied, is_uncertain, question};
 use crate::report::{AuditHead, ChangeOutcome, Report, RunStatus, StageReport, StageState};
 use crate::target::Mode;
 
-/// An applied change with what undoes it.
+/// A change that is to be undone, or only to be held.
 pub(super) struct Undoable<'a> {
     stage: &'a PipelineStage,
     change: &'a PipelineChange,
-    rollback: &'a Method,
-    applied_at: u64,
-    attempt: Attempt,
+    /// [`None`]: it is rolled back already.
+    rollback: Option<&'a Method>,
+    latest: AuditEntry,
+}
+
+impl Undoable<'_> {
+    pub(super) fn id(&self) -> &str {
+        &self.change.id
+    }
 }
 
 impl Flamingock {
     /// Undoes applied changes through their `#[rollback]`, the one applied last first, and stops at
-    /// the first that fails. Also runs the compensation of a change without a transaction that is an issue. In the target's transaction, where it has one.
+    /// the first that fails. Also runs the compensation of a change without a transaction that is an
+    /// issue. In the target's transaction, where it has one.
     ///
     /// The next run applies them again, unless the code no longer has them.
     ///
@@ -35,29 +43,41 @@ impl Flamingock {
     /// Before anything is undone, when one of them is not known, is not applied, or has no
     /// `#[rollback]`; and as [`run`](Self::run).
     pub async fn undo(&self, ids: &[&str]) -> Result<Report, RunError> {
-        self.observed(async |run| {
-            run.must_lead = true;
-            match run.prepare().await? {
-                // A run that undoes does not leave early.
-                Entry::UpToDate(_) => Ok(RunStatus::NoChanges),
-                Entry::Leading(lease) => {
-                    let ended = run.undo(&lease, ids).await;
-                    lease.release().await;
-                    ended
+        let changes = ids.iter().map(|id| (*id).to_owned()).collect();
+        self.undo_with(&Undo { changes, ..Undo::default() }).await
+    }
+
+    /// The same for a person, and perhaps to [hold](Undo::hold) them: no run applies them until they are
+    /// released.
+    ///
+    /// # Errors
+    /// As [`undo`](Self::undo).
+    pub async fn undo_with(&self, undo: &Undo) -> Result<Report, RunError> {
+        self.asked_by(undo.operator.as_deref(), undo.reason.as_deref())
+            .observed(async |run| {
+                run.must_lead = true;
+                match run.prepare().await? {
+                    // A run that undoes does not leave early.
+                    Entry::UpToDate(_) => Ok(RunStatus::NoChanges),
+                    Entry::Leading(lease) => {
+                        let ended = run.undo(&lease, undo).await;
+                        lease.release().await;
+                        ended
+                    }
                 }
-            }
-        })
-        .await
+            })
+            .await
     }
 }
 
 impl Run<'_> {
-    async fn undo(&mut self, lease: &HeldLease, ids: &[&str]) -> Result<RunStatus, Stop> {
+    async fn undo(&mut self, lease: &HeldLease, undo: &Undo) -> Result<RunStatus, Stop> {
         let office = self.take_office(lease).await?;
         let mut journal = Journal::new(self.app.store.as_ref(), &self.app.settings, office);
         let latest = self.read_latest().await?;
-        let chosen = self.undoable(ids, &latest)?;
-        let ended = self.undo_all(lease, &mut journal, chosen).await;
+        let ids: Vec<&str> = undo.changes.iter().map(String::as_str).collect();
+        let chosen = self.undoable(&ids, undo.hold, &latest).await?;
+        let ended = self.undo_all(lease, &mut journal, chosen, undo.hold).await;
         if let Err(Stop { kind: RunErrorKind::LeaseLost | RunErrorKind::AuditStore, .. }) = ended {
             return ended;
         }
@@ -74,36 +94,26 @@ impl Run<'_> {
         lease: &HeldLease,
         journal: &mut Journal<'_>,
         chosen: Vec<Undoable<'_>>,
+        hold: bool,
     ) -> Result<RunStatus, Stop> {
-        for Undoable { stage, change, rollback: method, attempt, .. } in chosen {
+        for undoable in chosen {
             if self.app.settings.cancel.is_cancelled() {
                 return Err(Stop::cancelled());
             }
-            let (began, direction) = (Instant::now(), Direction::Undo);
-            let mut step = Step {
-                run: self,
-                journal,
-                lease,
-                stage: &stage.name,
-                change,
-                method,
-                attempt,
-                direction,
-                began,
+            let (stage, began) = (undoable.stage, Instant::now());
+            let ended = match undoable.rollback {
+                Some(method) => self.undo_one(lease, journal, &undoable, method, hold, began).await?,
+                None => self.only_hold(journal, &undoable).await?,
             };
-            let started = step.start().await?;
-            self.app.listeners.tell(&Event::ChangeStarted {
-                change: &change.id,
-                stage: &stage.name,
-                target_system: &change.target_system,
-                attempt: step.attempt.number,
-            });
-            let ended = step.run(started).await?;
-            let good = ended.outcome == ChangeOutcome::Undone;
-            let report = change_report(change, ended, began);
+            let good = matches!(ended.outcome, ChangeOutcome::Undone | ChangeOutcome::Held);
+            let report = change_report(undoable.change, ended, began);
             self.app.listeners.tell(&Event::ChangeFinished { report: &report });
             let of = self.stage_report(stage);
-            *(if good { &mut of.changes.applied } else { &mut of.changes.failed }) += 1;
+            *match report.outcome {
+                ChangeOutcome::Undone => &mut of.changes.applied,
+                ChangeOutcome::Held => &mut of.changes.held,
+                _ => &mut of.changes.failed,
+            } += 1;
             of.changes.total += 1;
             of.state = if good { StageState::Completed } else { StageState::Failed };
             of.details.push(report);
@@ -112,6 +122,53 @@ impl Run<'_> {
             }
         }
         Ok(RunStatus::Success)
+    }
+
+    async fn undo_one(
+        &self,
+        lease: &HeldLease,
+        journal: &mut Journal<'_>,
+        undoable: &Undoable<'_>,
+        method: &Method,
+        hold: bool,
+        began: Instant,
+    ) -> Result<Ended, Stop> {
+        let Undoable { stage, change, .. } = *undoable;
+        let epoch = undoable.latest.refers_to.unwrap_or(0);
+        let attempt = Attempt { number: 1, epoch, outranks: epoch, ..Attempt::default() };
+        let direction = Direction::Undo { hold };
+        let stage = stage.name.as_str();
+        let mut step = Step { run: self, journal, lease, stage, change, method, attempt, direction, began };
+        let started = step.start().await?;
+        self.app.listeners.tell(&Event::ChangeStarted {
+            change: &change.id,
+            stage,
+            target_system: &change.target_system,
+            attempt: step.attempt.number,
+        });
+        step.run(started).await
+    }
+
+    /// The target has nothing of it: there is only something to record.
+    async fn only_hold(
+        &self,
+        journal: &mut Journal<'_>,
+        Undoable { stage, change, latest, .. }: &Undoable<'_>,
+    ) -> Result<Ended, Stop> {
+        let line = Line {
+            operation: Operation::Hold,
+            state: AuditState::RolledBack,
+            attempt: latest.attempt,
+            refers_to: Some(latest.sequence),
+            evidence: Evidence::None,
+            duration: None,
+            error: None,
+        };
+        let entry = journal.entry(&stage.name, change, self.target(change), line);
+        let held = journal.append(entry).await;
+        held.map_err(|error| self.append_stop(journal, error))?;
+        let note = Some("it was rolled back already".to_owned());
+        Ok(Ended { outcome: ChangeOutcome::Held, error: None, note })
     }
 
     fn stage_report(&mut self, stage: &PipelineStage) -> &mut StageReport {
@@ -124,37 +181,60 @@ impl Run<'_> {
         &mut self.stages[index]
     }
 
-    /// The changes to undo, the one applied last first; or everything that stands against it.
-    pub(super) fn undoable<'p>(&self, ids: &[&str], latest: &Latest) -> Result<Vec<Undoable<'p>>, Stop>
+    /// The changes to undo, or to hold, the one applied last first; or everything that stands against it.
+    pub(super) async fn undoable<'p>(
+        &self,
+        ids: &[&str],
+        hold: bool,
+        latest: &Latest,
+    ) -> Result<Vec<Undoable<'p>>, Stop>
     where
         Self: 'p,
     {
         let app = self.app;
         let mut refused = Vec::new();
-        let mut chosen = Vec::new();
+        let mut chosen: Vec<Undoable<'_>> = Vec::new();
         for id in ids {
             let known = app.pipeline.changes().find(|(_, change)| change.id == *id);
             let Some((stage, change)) = known else {
-                refused.push(format!("`{id}` is no change of this application"));
+                refused.push(app.pipeline.unknown(id));
                 continue;
             };
-            let entry = latest.get(*id).filter(|entry| is_applied(entry) || has_a_part(change, entry));
-            match (entry, &change.rollback) {
-                (Some(entry), Some(rollback)) => {
-                    let epoch = entry.refers_to.unwrap_or(0);
-                    let attempt = Attempt { number: 1, epoch, outranks: epoch, ..Attempt::default() };
-                    chosen.push(Undoable { stage, change, rollback, applied_at: entry.sequence, attempt });
-                }
-                (None, _) => refused.push(format!("`{id}` is not applied")),
-                (_, None) => refused.push(format!("`{id}` has no #[rollback] ({})", change.source)),
+            let Some(latest) = latest.get(*id).cloned() else {
+                refused.push(format!("`{id}` is not applied"));
+                continue;
+            };
+            if chosen.iter().any(|chosen| chosen.change.id == change.id) {
+                continue;
+            }
+            let rollback = change.rollback.as_ref();
+            match (is_applied(&latest) || has_a_part(change, &latest), rollback) {
+                (true, Some(_)) => chosen.push(Undoable { stage, change, rollback, latest }),
+                (true, None) => refused.push(format!("`{id}` has no #[rollback] ({})", change.source)),
+                (false, _) => match self.decided(change, &latest).await? {
+                    Decision::Held { since } => refused.push(format!("`{id}` is held, since entry {since}")),
+                    Decision::Apply(_) if hold && !is_uncertain(&latest) => {
+                        chosen.push(Undoable { stage, change, rollback: None, latest });
+                    }
+                    _ => refused.push(format!("`{id}` is not applied")),
+                },
             }
         }
         if !refused.is_empty() {
             let message = format!("nothing was undone: {}", refused.join("; "));
             return Err(Stop::new(RunErrorKind::Refused, message));
         }
-        chosen.sort_by_key(|undoable| std::cmp::Reverse(undoable.applied_at));
+        chosen.sort_by_key(|undoable| std::cmp::Reverse(undoable.latest.sequence));
         Ok(chosen)
+    }
+
+    /// What a run would do with a change that is settled: one that its target's marker contradicts is not.
+    async fn decided(&self, change: &PipelineChange, latest: &AuditEntry) -> Result<Decision, Stop> {
+        let mut seen = Observation::default();
+        if !is_uncertain(latest) && question(change, Some(latest)).marker {
+            seen.marker = self.marker_of(change).await?;
+        }
+        Ok(decide(change, Some(latest), &seen))
     }
 }
 

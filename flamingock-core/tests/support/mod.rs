@@ -153,6 +153,12 @@ impl House {
         self.entries().await.into_iter().map(line).collect()
     }
 
+    /// As after the lease of a run that died.
+    pub async fn expire_lock(&self) {
+        use flamingock_core::lock::LockStore;
+        self.store.break_lock(&History::new("orders")).await.expect("is reached");
+    }
+
     pub async fn lock_is_free(&self) -> bool {
         use flamingock_core::lock::LockStore;
         self.store.inspect(&History::new("orders")).await.expect("readable").is_none()

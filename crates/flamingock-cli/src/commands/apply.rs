@@ -20,11 +20,15 @@ pub(crate) struct Args {
     /// Only what this saved plan says; refused when anything has moved on
     #[arg(long, value_name = "FILE")]
     plan: Option<PathBuf>,
+    /// Who does it; your user name unless told
+    #[arg(long, value_name = "NAME")]
+    operator: Option<String>,
 }
 
 pub(crate) async fn run(session: &Session, args: Args) -> Result<Done> {
     let plan = args.plan.as_deref().map(plan::saved).transpose()?;
-    let only = Only { stages: args.stage, until: args.until, plan };
+    let operator = Some(session.operator_name(args.operator.as_deref()));
+    let only = Only { stages: args.stage, until: args.until, plan, operator };
     let report = shared::run_shown(session, Request::Apply(only)).await?;
     let text = if session.output.quiet { report.summary() } else { report.to_string() };
     Done::new(report, text)

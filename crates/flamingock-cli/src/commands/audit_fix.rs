@@ -1,6 +1,7 @@
 use std::time::Duration;
 
-use flamingock_core::operate::{Resolution, Ruling};
+use flamingock_core::audit::Evidence;
+use flamingock_core::operate::{Notice, Outcome, Request, Resolution, Ruled, Ruling};
 use serde_json::json;
 
 use super::shared;
@@ -12,6 +13,8 @@ use crate::session::Session;
 ///
 /// -r APPLIED means: the target has the change. It will not run.
 /// -r ROLLED_BACK means: the target has it not, and it will run again at the next start.
+///
+/// Works on the audit store alone. With --app the target is asked, too: its marker and #[verify].
 #[derive(Debug, clap::Args)]
 #[command(
     verbatim_doc_comment,
@@ -33,9 +36,12 @@ pub(crate) struct Args {
     /// Correct a change that is settled
     #[arg(long = "override")]
     correct: bool,
-    /// Rule although the next start may settle it, or (ruled ROLLED_BACK again) against the target's marker
+    /// Rule although the next start may settle it, or although the target says otherwise
     #[arg(long)]
     force: bool,
+    /// Do not ask the target, even where the application could
+    #[arg(long)]
+    store_only: bool,
     /// How long to wait for the lock
     #[arg(long, value_name = "TIME", default_value = "70s", value_parser = humantime::parse_duration)]
     wait: Duration,
@@ -48,26 +54,45 @@ fn resolution(text: &str) -> std::result::Result<Resolution, String> {
 }
 
 pub(crate) async fn run(session: &Session, args: Args) -> Result<Done> {
-    let operator = session.waiting_operator(args.wait).await?;
-    let status = shared::status(&operator).await?;
-    if status.change(&args.change).is_none() {
-        let known = status.changes.iter().map(|(entry, _)| entry.change.as_str());
-        return Err(shared::unknown_change(&args.change, known));
-    }
     let ruling = Ruling::new(args.change, args.resolution, args.reason)
         .by(session.operator_name(args.operator.as_deref()))
         .correct(args.correct)
         .force(args.force);
-    let ruled = operator.rule(&ruling).await?;
+    let ruled = if session.is_asked() && !args.store_only {
+        through_the_application(session, &ruling, args.wait).await?
+    } else {
+        let operator = session.waiting_operator(args.wait).await?;
+        shared::known(&operator, std::iter::once(ruling.change.as_str())).await?;
+        operator.rule(&ruling).await?
+    };
     let before = ruled.before.state.map_or("", flamingock_core::audit::AuditState::as_str);
     let after = ruled.entry.state.map_or("", flamingock_core::audit::AuditState::as_str);
     let next = match args.resolution {
         Resolution::Applied => "It will not run.",
         Resolution::RolledBack => "It will run again at the next start.",
     };
+    let against = match ruled.entry.evidence {
+        Evidence::Overruled => ", against what the target says",
+        _ => "",
+    };
     let text = format!(
-        "{}: {before} -> {after} (entry {}, by {})\n{next}",
+        "{}: {before} -> {after} (entry {}, by {}{against})\n{next}",
         ruled.entry.change, ruled.entry.sequence, ruling.operator
     );
     Done::new(json!({ "before": ruled.before, "entry": ruled.entry }), text)
+}
+
+/// The application has the target: what its marker and `#[verify]` say counts at once.
+async fn through_the_application(session: &Session, ruling: &Ruling, wait: Duration) -> Result<Ruled> {
+    let output = session.output.clone();
+    let waiting = move |notice| {
+        if let Notice::Waiting { holder } = notice {
+            output.note(&crate::progress::waiting(&holder));
+        }
+    };
+    let request = Request::Rule { ruling: ruling.clone(), wait };
+    match session.ask(request, waiting).await? {
+        Outcome::Ruled(ruled) => Ok(*ruled),
+        _ => Err(shared::unexpected()),
+    }
 }

@@ -45,12 +45,7 @@ fn state(text: &str) -> std::result::Result<AuditState, String> {
 pub(crate) async fn run(session: &Session, args: Args) -> Result<Done> {
     let operator = session.operator().await?;
     if !args.history {
-        let latest = shared::status(&operator).await?.changes;
-        if let Some(id) = &args.change
-            && !latest.iter().any(|(entry, _)| entry.change == *id)
-        {
-            return Err(shared::unknown_change(id, latest.iter().map(|(entry, _)| entry.change.as_str())));
-        }
+        let latest = shared::known(&operator, args.change.as_deref().into_iter()).await?.changes;
         let fits = |entry: &AuditEntry| {
             args.since.is_none_or(|since| since <= entry.recorded_at)
                 && args.state.is_none_or(|state| Some(state) == entry.state)

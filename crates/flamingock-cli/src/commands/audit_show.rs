@@ -17,11 +17,8 @@ pub(crate) struct Args {
 
 pub(crate) async fn run(session: &Session, args: Args) -> Result<Done> {
     let operator = session.operator().await?;
-    let status = shared::status(&operator).await?;
-    let Some((latest, standing)) = status.change(&args.change) else {
-        let known = status.changes.iter().map(|(entry, _)| entry.change.as_str());
-        return Err(shared::unknown_change(&args.change, known));
-    };
+    let status = operator.status().await?;
+    let (latest, standing) = shared::change(&status, &args.change)?;
     let life = shared::life(&operator, &args.change).await?;
     let output = &session.output;
     let mut text =

@@ -21,12 +21,9 @@ pub(crate) struct Args {
 
 pub(crate) async fn run(session: &Session, args: Args) -> Result<Done> {
     let operator = session.operator().await?;
-    let status = shared::status(&operator).await?;
+    let status = operator.status().await?;
     let found = match &args.change {
-        Some(id) => {
-            let ids = || status.changes.iter().map(|(entry, _)| entry.change.as_str());
-            Some(status.change(id).ok_or_else(|| shared::unknown_change(id, ids()))?)
-        }
+        Some(id) => Some(shared::change(&status, id)?),
         None => next(&status),
     };
     let Some((latest, standing)) = found else {

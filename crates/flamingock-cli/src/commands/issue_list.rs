@@ -18,14 +18,14 @@ pub(crate) struct Args {
 
 pub(crate) async fn run(session: &Session, args: Args) -> Result<Done> {
     let operator = session.operator().await?;
-    let status = shared::status(&operator).await?;
+    let status = operator.status().await?;
     let mut issues = Vec::new();
     let mut others = Vec::new();
     for (entry, standing) in status.changes {
         let list = match standing {
             Standing::Issue => &mut issues,
             Standing::Failing | Standing::Uncertain | Standing::Running => &mut others,
-            Standing::Applied | Standing::RolledBack => continue,
+            Standing::Applied | Standing::RolledBack | Standing::Held => continue,
         };
         let error = shared::last_error(&shared::life(&operator, &entry.change).await?);
         list.push((entry, standing, error));

@@ -17,6 +17,7 @@ pub(crate) mod lock_status;
 pub(crate) mod man;
 pub(crate) mod new;
 pub(crate) mod plan;
+pub(crate) mod release;
 pub(crate) mod status;
 pub(crate) mod tag;
 pub(crate) mod undo;
@@ -37,6 +38,7 @@ pub(crate) fn name(command: &Command) -> &'static str {
         Command::Plan(_) => "plan",
         Command::Validate(_) => "validate",
         Command::Undo(_) => "undo",
+        Command::Release(_) => "release",
         Command::Issue(Issue::List(_)) => "issue list",
         Command::Issue(Issue::Get(_)) => "issue get",
         Command::Issue(Issue::Check(_)) => "issue check",
@@ -63,6 +65,7 @@ pub(crate) async fn run(session: &Session, command: Command) -> Result<Done> {
         Command::Plan(args) => plan::run(session, args).await,
         Command::Validate(args) => validate::run(session, args).await,
         Command::Undo(args) => undo::run(session, args).await,
+        Command::Release(args) => release::run(session, args).await,
         Command::Issue(Issue::List(args)) => issue_list::run(session, args).await,
         Command::Issue(Issue::Get(args)) => issue_get::run(session, args).await,
         Command::Issue(Issue::Check(args)) => issue_check::run(session, args).await,

@@ -1,5 +1,5 @@
 use flamingock_core::audit::{AuditEntry, EntryFilter};
-use flamingock_core::operate::{Operator, Outcome, Request, Status};
+use flamingock_core::operate::{Operator, Outcome, Request, Standing, Status, nearest};
 use flamingock_core::report::Report;
 use jiff::Timestamp;
 use jiff::civil;
@@ -19,12 +19,7 @@ pub(crate) fn time(text: &str) -> std::result::Result<Timestamp, String> {
 
 /// The change was not found: says which ids are near.
 pub(crate) fn unknown_change<'a>(id: &str, known: impl Iterator<Item = &'a str>) -> Problem {
-    let mut near: Vec<(f64, &str)> = known
-        .map(|known| (strsim::jaro_winkler(id, known), known))
-        .filter(|(score, _)| *score > 0.7)
-        .collect();
-    near.sort_by(|a, b| b.0.total_cmp(&a.0));
-    let near: Vec<String> = near.iter().take(3).map(|(_, id)| format!("`{}`", id.escape_debug())).collect();
+    let near: Vec<String> = nearest(id, known).iter().map(|id| format!("`{}`", id.escape_debug())).collect();
     let hint = if near.is_empty() {
         "`flamingock audit list` shows those that it knows".to_owned()
     } else {
@@ -33,9 +28,19 @@ pub(crate) fn unknown_change<'a>(id: &str, known: impl Iterator<Item = &'a str>)
     Problem::new("UNKNOWN_CHANGE", format!("the audit knows no change `{}`: {hint}", id.escape_debug()))
 }
 
-/// The status, where the history has one.
-pub(crate) async fn status(operator: &Operator) -> Result<Status> {
-    Ok(operator.status().await?)
+/// The newest entry of a change, and where it stands.
+pub(crate) fn change<'s>(status: &'s Status, id: &str) -> Result<&'s (AuditEntry, Standing)> {
+    let known = || status.changes.iter().map(|(entry, _)| entry.change.as_str());
+    status.change(id).ok_or_else(|| unknown_change(id, known()))
+}
+
+/// The status; refuses ids that the audit does not know.
+pub(crate) async fn known(operator: &Operator, ids: impl Iterator<Item = &str>) -> Result<Status> {
+    let status = operator.status().await?;
+    for id in ids {
+        change(&status, id)?;
+    }
+    Ok(status)
 }
 
 /// All entries of a change, oldest first.

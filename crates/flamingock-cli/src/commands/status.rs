@@ -32,9 +32,10 @@ pub(crate) async fn run(session: &Session, args: Args) -> Result<Done> {
     Ok(Done::new(json!({ "histories": all }), text)?.exit(exit))
 }
 
-const COUNTED: [Standing; 6] = [
+const COUNTED: [Standing; 7] = [
     Standing::Applied,
     Standing::RolledBack,
+    Standing::Held,
     Standing::Running,
     Standing::Failing,
     Standing::Uncertain,
@@ -58,12 +59,18 @@ fn data(operator: &Operator, status: &Status) -> Value {
         "lock": status.holder,
         "running": running(status).map(|entry| &entry.change),
         "last_failure": last_failure(status),
+        "held": held(status),
         "counts": counts,
     })
 }
 
 fn running(status: &Status) -> Option<&AuditEntry> {
     status.changes.iter().find(|(_, standing)| *standing == Standing::Running).map(|(entry, _)| entry)
+}
+
+fn held(status: &Status) -> Vec<&str> {
+    let held = status.changes.iter().filter(|(_, standing)| *standing == Standing::Held);
+    held.map(|(entry, _)| entry.change.as_str()).collect()
 }
 
 fn last_failure(status: &Status) -> Option<&AuditEntry> {
@@ -90,6 +97,10 @@ fn show(output: &Output, operator: &Operator, status: &Status) -> String {
         let state = entry.state.map_or("", flamingock_core::audit::AuditState::as_str);
         let change = line(&entry.change, 80);
         let _ = writeln!(text, "  Failed   {change}: {state} at {}", time(entry.recorded_at));
+    }
+    let held: Vec<String> = held(status).into_iter().map(|id| line(id, 80)).collect();
+    if !held.is_empty() {
+        let _ = writeln!(text, "  Held     {}", line(&held.join(", "), 300));
     }
     if let Some(verdict) = &head.verdict {
         let _ = writeln!(text, "  Last run {}: {}", verdict.status, line(&verdict.message, 300));

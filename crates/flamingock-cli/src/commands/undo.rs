@@ -1,7 +1,7 @@
 use std::io::{BufRead as _, IsTerminal as _};
 
 use flamingock_core::audit::AuditEntry;
-use flamingock_core::operate::{Outcome, Request, UndoSelection};
+use flamingock_core::operate::{Outcome, Request, Undo, UndoSelection};
 use jiff::Timestamp;
 
 use super::shared;
@@ -13,12 +13,21 @@ use crate::session::Session;
 /// Undo applied changes through their #[rollback], newest first (needs the application).
 ///
 /// Also runs the compensation of an issue. Refused before it starts when one of them has no #[rollback].
-/// The next start applies them again, unless the application no longer has them.
+/// The next start applies them again, unless the application no longer has them or --hold keeps them out.
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Example:\n  flamingock undo --last 2 --app ./orders")]
+#[command(after_help = "Example:\n  flamingock undo --last 2 --hold --app ./orders")]
 pub(crate) struct Args {
     #[command(flatten)]
     which: Which,
+    /// Keep them from running again until `release`; also what is rolled back already
+    #[arg(long)]
+    hold: bool,
+    /// Why, for those who read the audit later
+    #[arg(long, value_name = "TEXT")]
+    reason: Option<String>,
+    /// Who does it; your user name unless told
+    #[arg(long, value_name = "NAME")]
+    operator: Option<String>,
     /// Do not ask
     #[arg(short, long)]
     yes: bool,
@@ -57,29 +66,39 @@ impl Which {
 }
 
 pub(crate) async fn run(session: &Session, args: Args) -> Result<Done> {
-    let request = Request::Undoable(args.which.selection());
+    let Args { which, hold, reason, operator, yes } = args;
+    let request = Request::Undoable { selection: which.selection(), hold };
     let Outcome::Entries(entries) = shared::look(session, request).await? else {
         return Err(shared::unexpected());
     };
-    let ids: Vec<String> = entries.iter().map(|entry| entry.change.clone()).collect();
-    if !args.yes {
-        confirm(session, &entries)?;
+    let changes: Vec<String> = entries.iter().map(|entry| entry.change.clone()).collect();
+    let next = if hold {
+        let ids: Vec<String> = changes.iter().map(|id| crate::render::quoted(id)).collect();
+        format!(
+            "No start applies them until they are released:\n  {} release {}",
+            session.typed(),
+            ids.join(" ")
+        )
+    } else {
+        "The next start applies them again, unless the application no longer has them.".to_owned()
+    };
+    if !yes {
+        confirm(session, &entries, &next)?;
     }
-    let report = shared::run_shown(session, Request::Undo(ids)).await?;
-    let text =
-        format!("{report}\nThe next start applies them again, unless the application no longer has them.");
+    let operator = Some(session.operator_name(operator.as_deref()));
+    let undo = Undo { changes, hold, operator, reason };
+    let report = shared::run_shown(session, Request::Undo(undo)).await?;
+    let text = format!("{report}\n{next}");
     Done::new(report, text)
 }
 
-fn confirm(session: &Session, entries: &[AuditEntry]) -> Result<()> {
+fn confirm(session: &Session, entries: &[AuditEntry], next: &str) -> Result<()> {
     let refused = |message: &str| Err(Problem::new("NOT_CONFIRMED", message));
     if session.output.json || !std::io::stdin().is_terminal() {
         return refused("nothing was undone: where nobody can be asked, confirm with --yes");
     }
     let table = EntryTable::new(&session.output, false, false).page(entries);
-    eprint!(
-        "These are undone, in this order:\n\n{table}\n\nThe next start applies them again. Undo them? [y/N] "
-    );
+    eprint!("These are undone, in this order:\n\n{table}\n\n{next}\n\nUndo them? [y/N] ");
     let mut answer = String::new();
     std::io::stdin().lock().read_line(&mut answer)?;
     if answer.trim().eq_ignore_ascii_case("y") || answer.trim().eq_ignore_ascii_case("yes") {

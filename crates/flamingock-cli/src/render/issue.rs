@@ -1,6 +1,6 @@
 use std::fmt::Write as _;
 
-use flamingock_core::audit::{AuditEntry, AuditState, Operation, TxStrategy};
+use flamingock_core::audit::{AuditEntry, AuditState, TxStrategy};
 use flamingock_core::operate::Standing;
 
 use super::{Table, block, duration, line, quoted, time, tone};
@@ -85,6 +85,7 @@ impl Issue<'_> {
         match self.standing {
             Standing::Applied => "the target has it",
             Standing::RolledBack => "the target has it not, the next start applies it",
+            Standing::Held => "it was undone and is held, no start applies it until it is released",
             Standing::Running => "a live run is at it",
             Standing::Failing => "it failed, the next start tries it again",
             Standing::Uncertain => {
@@ -106,6 +107,11 @@ impl Issue<'_> {
         match self.standing {
             Standing::Applied | Standing::RolledBack => {
                 say("Nothing: it is settled.");
+                return text;
+            }
+            Standing::Held => {
+                say("Nothing. To let the next start apply it:");
+                say(&format!("    {program} release {id}"));
                 return text;
             }
             Standing::Running => {
@@ -144,7 +150,7 @@ impl Issue<'_> {
         say("   Or the target has nothing of it (remove what is there by hand first).");
         say("   ROLLED_BACK means: the target has it not, and it will run again at the next start:");
         say(&format!("    {program} audit fix -c {id} -r ROLLED_BACK{force} --reason 'what you saw'"));
-        if self.latest.tx_strategy == TxStrategy::NonTx && self.latest.operation != Operation::Undo {
+        if self.latest.tx_strategy == TxStrategy::NonTx && !self.latest.operation.is_undo() {
             say("");
             say("   If the change has a #[rollback], it can remove what is there:");
             say(&format!("    {program} undo --change {id} --app PATH"));

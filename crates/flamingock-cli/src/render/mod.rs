@@ -58,7 +58,7 @@ pub(crate) fn block(text: &str, indent: &str) -> String {
 pub(crate) fn tone(standing: Standing) -> Tone {
     match standing {
         Standing::Applied => Tone::Good,
-        Standing::RolledBack => Tone::Plain,
+        Standing::RolledBack | Standing::Held => Tone::Plain,
         Standing::Running => Tone::Strong,
         Standing::Failing | Standing::Uncertain => Tone::Warn,
         Standing::Issue => Tone::Bad,

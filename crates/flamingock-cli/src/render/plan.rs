@@ -9,24 +9,29 @@ use crate::output::{Output, Tone};
 pub(crate) fn plan(output: &Output, preview: &Preview) -> String {
     let count = |action| preview.with(action).count();
     let mut text = format!(
-        "{} to apply, {} to record, {} issue(s), {} applied already\n",
+        "{} to apply, {} to record, {} issue(s), {} applied already{}\n",
         count(Action::Apply),
         count(Action::Record),
         count(Action::Issue) + preview.removed.len(),
         count(Action::Skip),
+        match count(Action::Held) {
+            0 => String::new(),
+            held => format!(", {held} held"),
+        },
     );
     let mut rows = Vec::new();
     for stage in &preview.stages {
         for change in stage.changes.iter().filter(|change| change.action != Action::Skip) {
-            let held = stage.blocked && change.action != Action::Issue;
+            let blocked = stage.blocked && !matches!(change.action, Action::Issue | Action::Held);
             let (action, tone) = match change.action {
-                _ if held => ("BLOCKED", Tone::Warn),
+                _ if blocked => ("BLOCKED", Tone::Warn),
                 Action::Issue => ("ISSUE", Tone::Bad),
+                Action::Held => ("HELD", Tone::Plain),
                 action => (action.as_str(), Tone::Good),
             };
             let why = change.reason.clone().or_else(|| match change.attempt {
                 Some(attempt) if attempt > 1 => Some(format!("attempt {attempt}")),
-                _ if held => Some("an issue blocks its stage".to_owned()),
+                _ if blocked => Some("an issue blocks its stage".to_owned()),
                 _ => change.description.clone(),
             });
             rows.push(vec![
@@ -111,7 +116,7 @@ pub(crate) fn examination(output: &Output, found: &Examination) -> String {
     let _ = writeln!(text, "#[verify] {verify}");
     let next = match found.next {
         Action::Apply => "applies it",
-        Action::Skip => "leaves it alone",
+        Action::Skip | Action::Held => "leaves it alone",
         Action::Record => "records what is known",
         Action::Issue => "stops: an operator must look",
     };

@@ -132,6 +132,8 @@ async fn every_word_comes_back(stores: Arc<Stores>) {
         Operation::Apply,
         Operation::Rollback,
         Operation::Undo,
+        Operation::Hold,
+        Operation::Release,
         Operation::Ruling,
         Operation::Baseline,
         Operation::AcceptChecksum,
