@@ -6,6 +6,7 @@ use flamingock_core::operate::Notice;
 use indicatif::{ProgressBar, ProgressStyle};
 
 use crate::output::{Output, Tone};
+use crate::render::line;
 
 /// Shows a run as it goes: a bar on a terminal, plain lines elsewhere. On standard error, so that the
 /// answer is alone on standard output.
@@ -15,7 +16,6 @@ pub(crate) struct Progress {
     /// [`None`]: nothing, or plain lines.
     bar: Option<ProgressBar>,
     silent: bool,
-    running: String,
 }
 
 impl Progress {
@@ -27,7 +27,7 @@ impl Progress {
             bar.set_style(style("{spinner} waiting for the application"));
             bar
         });
-        Self { output: output.clone(), bar, silent, running: String::new() }
+        Self { output: output.clone(), bar, silent }
     }
 
     pub(crate) fn show(&mut self, notice: &Notice) {
@@ -37,24 +37,28 @@ impl Progress {
                 self.line(&format!("stage {stage}: {pending} pending"));
                 if let Some(bar) = &self.bar {
                     bar.set_length(bar.length().unwrap_or(0) + *pending as u64);
-                    bar.set_style(style("{spinner} {wide_bar} {pos} of {len}  {prefix} {msg} [{elapsed}]"));
+                    bar.set_style(style("{spinner} {bar:20} {pos} of {len} [{elapsed}] {wide_msg}"));
                 }
             }
             Notice::ChangeStarted { change, target_system, attempt, .. } => {
                 let again = if *attempt > 1 { format!(", attempt {attempt}") } else { String::new() };
-                self.running.clone_from(change);
                 match &self.bar {
                     Some(bar) => {
-                        bar.set_prefix(format!("{change}{again}"));
-                        bar.set_message(String::new());
+                        // To undo, nobody has said how many there are.
+                        if bar.length() == Some(0) {
+                            bar.set_style(style("{spinner} [{elapsed}] {wide_msg}"));
+                        }
+                        bar.set_message(format!("{change}{again}"));
                         bar.reset_elapsed();
                     }
                     None => self.line(&format!("  start        {change} on {target_system}{again}")),
                 }
             }
             Notice::ChangeProgress { change, done, total, message } => match &self.bar {
-                Some(bar) => bar.set_message(format!("{done}/{total} {message}")),
-                None => self.line(&format!("               {change}: {done} of {total} {message}")),
+                Some(bar) => bar.set_message(format!("{change}: {done} of {total} {}", line(message, 60))),
+                None => {
+                    self.line(&format!("               {change}: {done} of {total} {}", line(message, 200)))
+                }
             },
             Notice::ChangeFinished { report } => {
                 use flamingock_core::report::ChangeOutcome::{Applied, Held, Recovered, Undone};

@@ -1,4 +1,5 @@
-use flamingock_core::operate::{Outcome, Request};
+use flamingock_core::audit::FORMAT;
+use flamingock_core::operate::{Operator, Outcome, Request};
 use serde_json::json;
 
 use super::shared;
@@ -11,89 +12,116 @@ use crate::session::Session;
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Example:\n  flamingock doctor --app ./orders")]
 pub(crate) struct Args {
-    /// Bring the audit store's tables to the format of this release
+    /// Bring the audit to the format of this release, where it has an older one
     #[arg(long)]
     upgrade: bool,
 }
 
-struct Check {
-    what: String,
-    problem: Option<String>,
+/// What was looked at, and what is wrong with it.
+#[derive(Default)]
+struct Checks(Vec<(String, Option<String>)>);
+
+impl Checks {
+    fn add(&mut self, what: impl Into<String>, problem: Option<String>) {
+        self.0.push((what.into(), problem));
+    }
 }
 
 pub(crate) async fn run(session: &Session, args: Args) -> Result<Done> {
-    let mut checks = Vec::new();
-    let mut check = |what: String, problem: Option<String>| checks.push(Check { what, problem });
+    let mut checks = Checks::default();
     if session.has_store() {
         match session.operators().await {
             Err(Problem { exit: 2, message, .. }) => return Err(Problem::usage(message)),
-            Err(problem) => check("audit store".to_owned(), Some(problem.message)),
-            Ok(operators) => {
-                let mut shape = None;
-                for operator in &operators {
-                    // Checks the tables; alters nothing but where asked, and format 1 is the first.
-                    if shape.is_none() {
-                        let address = operator.store().address();
-                        let found = operator.store().initialize().await.err().map(|error| error.to_string());
-                        check(format!("audit store at {address}: reached, tables, format"), found.clone());
-                        shape = Some(found);
-                    }
-                    let history = operator.history();
-                    match operator.status().await {
-                        Err(error) => check(format!("history {history}"), Some(error.to_string())),
-                        Ok(status) => {
-                            check(format!("history {history}: {} change(s)", status.changes.len()), None);
-                            if let Some(holder) = &status.holder {
-                                check(
-                                    format!(
-                                        "its lock is held by {} since {}",
-                                        holder.owner,
-                                        time(holder.since)
-                                    ),
-                                    None,
-                                );
-                            }
-                            let report = operator.verify(None).await?;
-                            let found = report.finding.map(|finding| finding.message);
-                            check(format!("its audit holds: {} entries", report.entries), found);
-                        }
-                    }
-                }
-            }
+            Err(problem) => checks.add("audit store", Some(problem.message)),
+            Ok(operators) => audit(&mut checks, &operators, args.upgrade).await?,
         }
+    } else if args.upgrade {
+        return Err(Problem::usage("upgrade which audit store? Give --audit-store URL"));
     } else {
-        check("audit store: none given".to_owned(), None);
-    }
-    if args.upgrade {
-        check("upgrade: the tables have the newest format, nothing to do".to_owned(), None);
+        checks.add("audit store: none given", None);
     }
     if session.has_app() {
-        match shared::look(session, Request::Validate).await {
-            Ok(Outcome::Validation(found)) => {
-                check(format!("application: {} change(s)", found.changes), None);
-                check("audit store, as the application sees it".to_owned(), found.audit_store);
-                for target in found.targets {
-                    check(format!("target system `{}` at {}", target.id, target.address), target.problem);
-                }
-            }
-            Ok(_) => return Err(shared::unexpected()),
-            Err(problem) => check("application".to_owned(), Some(problem.message)),
-        }
+        application(&mut checks, session).await?;
     }
     let secrets = session.secrets();
     let output = &session.output;
-    let line = |check: &Check| match &check.problem {
-        None => format!("{}      {}\n", output.paint(Tone::Good, "ok"), check.what),
-        Some(problem) => {
-            let problem = secrets.redact(problem);
-            format!("{}  {}\n        {problem}\n", output.paint(Tone::Bad, "FAILED"), check.what)
-        }
-    };
-    let text: String = checks.iter().map(line).collect();
-    let bad = checks.iter().any(|check| check.problem.is_some());
-    let data: Vec<_> = checks
-        .iter()
-        .map(|check| json!({ "check": check.what, "problem": check.problem.as_deref().map(|p| secrets.redact(p)) }))
-        .collect();
+    let mut text = String::new();
+    let mut data = Vec::new();
+    for (what, problem) in &checks.0 {
+        let problem = problem.as_deref().map(|problem| secrets.redact(problem));
+        text.push_str(&match &problem {
+            None => format!("{}      {what}\n", output.paint(Tone::Good, "ok")),
+            Some(problem) => format!("{}  {what}\n        {problem}\n", output.paint(Tone::Bad, "FAILED")),
+        });
+        data.push(json!({ "check": what, "problem": problem }));
+    }
+    let bad = checks.0.iter().any(|(_, problem)| problem.is_some());
     Ok(Done::new(json!({ "checks": data }), text)?.exit(u8::from(bad)))
+}
+
+async fn audit(checks: &mut Checks, operators: &[Operator], upgrade: bool) -> Result<()> {
+    let mut formats = Vec::new();
+    for (index, operator) in operators.iter().enumerate() {
+        let (history, store) = (operator.history(), operator.store());
+        let status = match operator.status().await {
+            Ok(status) => status,
+            Err(error) => {
+                checks.add(format!("history {history}"), Some(error.to_string()));
+                continue;
+            }
+        };
+        let Some(head) = &status.head else {
+            checks.add(format!("history {history}: it never ran"), None);
+            continue;
+        };
+        if index == 0 {
+            // Where there is a head there are tables: this compares them, and creates none.
+            let problem = store.initialize().await.err().map(|error| error.to_string());
+            checks.add(format!("audit store at {}: reached, tables", store.address()), problem);
+        }
+        formats.push(head.format);
+        checks.add(
+            format!("history {history}: {} change(s), format {}", status.changes.len(), head.format),
+            None,
+        );
+        if let Some(holder) = &status.holder {
+            checks.add(format!("its lock is held by {} since {}", holder.owner, time(holder.since)), None);
+        }
+        match operator.verify(None).await {
+            Err(error) => checks.add("its audit", Some(error.to_string())),
+            Ok(report) => {
+                let found = report.finding.map(|finding| finding.message);
+                checks.add(format!("its audit holds: {} entries", report.entries), found);
+            }
+        }
+    }
+    if upgrade {
+        // Format 1 is the first: there is none that could be older. A newer one is refused when it is read.
+        let (read, all) = (formats.len(), operators.len());
+        let what = format!("upgrade: {read} of {all} history(ies) have format {FORMAT}, the only one so far");
+        let unread = "what cannot be read is left as it is: a newer format needs the release that wrote it";
+        checks.add(what, (read < all).then(|| unread.to_owned()));
+        if read == all {
+            checks.add("nothing needs an upgrade, nothing was changed", None);
+        }
+    }
+    Ok(())
+}
+
+async fn application(checks: &mut Checks, session: &Session) -> Result<()> {
+    match shared::look(session, Request::Validate).await {
+        Ok(Outcome::Validation(found)) => {
+            checks.add(format!("application: {} change(s)", found.changes), None);
+            checks.add("audit store, as the application sees it", found.audit_store);
+            for target in found.targets {
+                checks.add(format!("target system `{}` at {}", target.id, target.address), target.problem);
+            }
+            Ok(())
+        }
+        Ok(_) => Err(shared::unexpected()),
+        Err(problem) => {
+            checks.add("application", Some(problem.message));
+            Ok(())
+        }
+    }
 }

@@ -1,6 +1,6 @@
 use std::fmt::Write as _;
 
-use flamingock_core::audit::{AuditEntry, AuditState, Evidence};
+use flamingock_core::audit::{AuditEntry, AuditState, Evidence, Operation};
 
 use super::{Table, block, duration, line, time};
 use crate::output::{Output, Tone, width};
@@ -16,32 +16,32 @@ pub(crate) struct EntryTable<'a> {
 impl<'a> EntryTable<'a> {
     /// `paged`: it comes in pages, whose columns must stand below each other.
     pub(crate) fn new(output: &'a Output, extended: bool, paged: bool) -> Self {
-        let header: &[&'static str] = if extended {
-            &[
-                "Seq",
-                "Change",
-                "State",
-                "Operation",
-                "Time",
-                "Took",
-                "Author",
-                "Target",
-                "Run",
-                "Host",
-                "Source",
-            ]
-        } else {
-            &["Seq", "Change", "State", "Operation", "Author", "Time"]
-        };
-        let state = if width() < 110 { 14 } else { 27 };
-        let widths: &[u16] = match extended {
-            true => &[6, 0, state, 9, 20, 6, 10, 22, 36, 10, 24],
-            false => &[6, 0, state, 9, 10, 20],
-        };
-        let table = Table::new(output, header);
-        let table = if paged { table.widths(widths) } else { table };
         // So many columns need a wide terminal; else each entry gets some lines.
-        Self { output, table, extended, as_lines: extended && width() < 180 }
+        let as_lines = extended && width() < if paged { 230 } else { 180 };
+        let mut columns = vec![("Seq", 6), ("Change", 0), ("State", if width() < 110 { 14 } else { 28 })];
+        columns.push(("Operation", 9));
+        match extended {
+            true => columns.extend([
+                ("Time", 20),
+                ("Took", 8),
+                ("By", 12),
+                ("Target", 22),
+                ("Run", 36),
+                ("Host", 12),
+                ("Source", 32),
+            ]),
+            false if Self::is_narrow() => columns.push(("Time", 20)),
+            false => columns.extend([("By", 14), ("Time", 20)]),
+        }
+        let (header, widths): (Vec<&'static str>, Vec<u16>) = columns.into_iter().unzip();
+        let table = Table::new(output, &header);
+        let table = if paged { table.widths(&widths) } else { table };
+        Self { output, table, extended, as_lines }
+    }
+
+    /// Who did it is then left to `audit show`.
+    fn is_narrow() -> bool {
+        width() < 100
     }
 
     pub(crate) fn page(&mut self, entries: &[AuditEntry]) -> String {
@@ -66,18 +66,25 @@ fn row(entry: &AuditEntry, extended: bool) -> Vec<(String, Tone)> {
         state(entry),
         plain(entry.operation.to_string()),
     ];
-    let author = entry.operator.as_deref().or(entry.author.as_deref()).unwrap_or_default();
-    let author = plain(line(author, 40));
+    // A change is its author's; what an operator did with it is the operator's.
+    let author = entry.author.as_deref();
+    let by = match entry.operation {
+        Operation::Apply | Operation::Rollback => author,
+        _ => entry.operator.as_deref().or(author),
+    };
+    let by = plain(line(by.unwrap_or_default(), 40));
     if extended {
         row.push(plain(time(entry.recorded_at)));
         row.push(plain(entry.duration.map(duration).unwrap_or_default()));
-        row.push(author);
+        row.push(by);
         row.push(plain(line(&format!("{} {}", entry.target_system, entry.target_address), 80)));
         row.push(plain(entry.execution.clone()));
         row.push(plain(line(&entry.hostname, 40)));
         row.push(plain(line(&entry.source, 80)));
     } else {
-        row.push(author);
+        if !EntryTable::is_narrow() {
+            row.push(by);
+        }
         row.push(plain(time(entry.recorded_at)));
     }
     row

@@ -19,7 +19,8 @@ impl<'a> Table<'a> {
     /// The same with columns of these widths, for a table that comes in pages; 0 takes what is left.
     pub(crate) fn widths(mut self, widths: &[u16]) -> Self {
         let taken: u16 = widths.iter().map(|width| width + 2).sum();
-        let left = width().saturating_sub(taken).max(12);
+        // After the last column there is no gap.
+        let left = (width() + 2).saturating_sub(taken).clamp(12, 60);
         self.widths = Some(widths.iter().map(|width| if *width == 0 { left } else { *width }).collect());
         self
     }
