@@ -6,18 +6,22 @@ use std::process::{ExitStatus, Stdio};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use flamingock_core::operate::{Answer, Line, Notice, PROTOCOL, REQUEST, RESULT, Request};
+use flamingock_core::operate::{Answer, Asked, Line, Notice, PROTOCOL, REQUEST, RESULT};
 use tokio::fs::File;
 use tokio::io::{AsyncBufReadExt as _, AsyncRead, AsyncReadExt as _, BufReader};
 use tokio::process::Command;
 
 use crate::error::{Problem, Result};
+use crate::output::Output;
 
 /// How many of its last lines are shown when it did not answer.
 const LAST_LINES: usize = 20;
 
 /// How often its file is looked at.
 const PAUSE: Duration = Duration::from_millis(30);
+
+/// At the third signal it is killed: whoever sends so many does not want to wait for a safe point.
+const LAST_SIGNAL: u32 = 3;
 
 /// How long what it wrote may take to arrive after it has ended: a grandchild may keep the pipe open.
 const LAST_WORDS: Duration = Duration::from_secs(1);
@@ -31,6 +35,8 @@ pub(crate) struct Launch {
     pub(crate) level: Option<&'static str>,
     /// Until it says that it has understood.
     pub(crate) timeout: Duration,
+    /// Where a person is told that it was told to stop.
+    pub(crate) output: Output,
 }
 
 /// The application's process, and the file with what it answers.
@@ -46,16 +52,12 @@ pub(crate) struct Child {
 
 impl Child {
     /// Starts the application, and waits for what it answers.
-    pub(crate) async fn ask(
-        launch: Launch,
-        request: &Request,
-        mut notice: impl FnMut(Notice),
-    ) -> Result<Answer> {
+    pub(crate) async fn ask(launch: Launch, asked: &Asked, mut notice: impl FnMut(Notice)) -> Result<Answer> {
         let file = tempfile::NamedTempFile::new()?;
         let mut command = Command::new(&launch.path);
         command
             .args(&launch.args)
-            .env(REQUEST, serde_json::to_string(request)?)
+            .env(REQUEST, serde_json::to_string(asked)?)
             .env(RESULT, file.path())
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
@@ -74,7 +76,7 @@ impl Child {
         let result = File::open(file.path()).await?;
         let mut child =
             Self { process, file: result, read: Vec::new(), heard: false, answer: None, garbage: None, last };
-        let ended = child.watch(launch.timeout, &mut notice).await;
+        let ended = child.watch((launch.timeout, &launch.output), &mut notice).await;
         for pipe in pipes.into_iter().flatten() {
             let _ = tokio::time::timeout(LAST_WORDS, pipe).await;
         }
@@ -82,15 +84,26 @@ impl Child {
     }
 
     /// Until the process has ended. [`None`]: it did not come to its point in time, and was killed.
-    async fn watch(&mut self, limit: Duration, notice: &mut impl FnMut(Notice)) -> Option<ExitStatus> {
+    async fn watch(
+        &mut self,
+        (limit, output): (Duration, &Output),
+        notice: &mut impl FnMut(Notice),
+    ) -> Option<ExitStatus> {
         let began = tokio::time::Instant::now();
         let mut signals = Signals::new();
+        let mut told = 0;
         loop {
             let ended = tokio::select! {
                 ended = self.process.wait() => ended.ok(),
                 () = tokio::time::sleep(PAUSE) => None,
                 signal = signals.next() => {
                     self.signal(signal);
+                    told += 1;
+                    match told {
+                        1 => output.note("stopping at a safe point; two more signals kill the application"),
+                        LAST_SIGNAL.. => drop(self.process.start_kill()),
+                        _ => {}
+                    }
                     None
                 }
             };

@@ -3,7 +3,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use flamingock_core::operate::{Answer, Notice, Operator, Outcome, Request};
+use flamingock_core::operate::{Answer, Asked, Notice, Operator, Outcome, Request};
 use flamingock_core::{CancellationToken, Flamingock, History};
 
 use crate::args::Global;
@@ -82,8 +82,15 @@ impl Session {
 
     /// An operator for each history that may be meant; at least one.
     pub(crate) async fn operators(&self) -> Result<Vec<Operator>> {
+        let (service, tenant) = self.meant();
         if let Some(app) = &self.app {
-            return Ok(vec![app.operator().cancel_on(self.cancelled_by_signals())]);
+            let own = app.operator();
+            let History { service: name, tenant: of } = own.history();
+            if service.is_some_and(|wanted| wanted != name) || tenant.is_some_and(|wanted| wanted != of) {
+                let message = format!("this application has the changes of `{}` alone", own.history());
+                return Err(Problem::usage(message));
+            }
+            return Ok(vec![own.cancel_on(self.cancelled_by_signals())]);
         }
         let place = self.place().await?;
         let all = place.audit.histories().await?;
@@ -94,8 +101,6 @@ impl Session {
             );
             return Err(Problem::new("NO_HISTORY", message));
         }
-        let service = self.global.service.as_ref().or(self.config.service.as_ref());
-        let tenant = self.global.tenant.as_ref().or(self.config.tenant.as_ref());
         let wanted = |history: &&History| {
             service.is_none_or(|name| *name == history.service)
                 && tenant.is_none_or(|name| *name == history.tenant)
@@ -126,6 +131,12 @@ impl Session {
                 output.note(&crate::progress::waiting(holder));
             }
         }))
+    }
+
+    /// Service and tenant that were named.
+    fn meant(&self) -> (Option<&String>, Option<&String>) {
+        let Global { service, tenant, .. } = &self.global;
+        (service.as_ref().or(self.config.service.as_ref()), tenant.as_ref().or(self.config.tenant.as_ref()))
     }
 
     /// Whether there is an audit store to work on without the application.
@@ -165,6 +176,8 @@ impl Session {
         request: Request,
         mut notice: impl FnMut(Notice) + Send + 'static,
     ) -> Result<Outcome> {
+        let (service, tenant) = self.meant();
+        let asked = Asked { service: service.cloned(), tenant: tenant.cloned(), request };
         let answer = match &self.app {
             Some(app) => {
                 let (send, mut receive) = tokio::sync::mpsc::unbounded_channel();
@@ -178,11 +191,11 @@ impl Session {
                         notice(event);
                     }
                 });
-                let answer = app.stopped_by_signals().answer(&request).await;
+                let answer = app.stopped_by_signals().answer_asked(&asked).await;
                 let _ = shown.await;
                 answer
             }
-            None => Child::ask(self.launch()?, &request, notice).await?,
+            None => Child::ask(self.launch()?, &asked, notice).await?,
         };
         match answer {
             Answer::Done(outcome) => Ok(outcome),
@@ -206,7 +219,7 @@ impl Session {
             }
         };
         let level = self.global.log_level.map(|level| level.filter());
-        Ok(Launch { path, args, level, timeout: self.global.app_timeout })
+        Ok(Launch { path, args, level, timeout: self.global.app_timeout, output: self.output.clone() })
     }
 
     /// A token that SIGINT and SIGTERM cancel: waiting for the lock then ends.

@@ -40,6 +40,17 @@ pub enum Request {
     Baseline(Baseline),
 }
 
+/// A [`Request`], and whose application is meant: asked for another's changes, one refuses.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Asked {
+    /// The service, where one was named.
+    pub service: Option<String>,
+    /// The tenant, where one was named.
+    pub tenant: Option<String>,
+    /// What is to be done.
+    pub request: Request,
+}
+
 /// What came of a [`Request`].
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -115,6 +126,26 @@ impl Answer {
 }
 
 impl Flamingock {
+    /// Does what the command line asks for, if this is the application that it means.
+    pub async fn answer_asked(&self, asked: &Asked) -> Answer {
+        let history = &self.settings.history;
+        let is_meant = |wanted: &Option<String>, own: &str| wanted.as_deref().is_none_or(|name| name == own);
+        if is_meant(&asked.service, &history.service) && is_meant(&asked.tenant, &history.tenant) {
+            return self.answer(&asked.request).await;
+        }
+        let wanted: Vec<&str> =
+            [&asked.service, &asked.tenant].into_iter().flatten().map(String::as_str).collect();
+        Answer::Failed(Box::new(Failure {
+            kind: RunErrorKind::Refused,
+            message: format!(
+                "this application has the changes of `{history}`, not of `{}`: check --service and --tenant",
+                wanted.join("/").escape_debug()
+            ),
+            causes: Vec::new(),
+            report: None,
+        }))
+    }
+
     /// Does what another process, or the command line, asks for.
     pub async fn answer(&self, request: &Request) -> Answer {
         let done = match request {

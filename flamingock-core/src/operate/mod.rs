@@ -17,7 +17,7 @@ mod ruling;
 mod selection;
 mod standing;
 
-pub use answer::{Answer, Failure, Outcome, Request};
+pub use answer::{Answer, Asked, Failure, Outcome, Request};
 pub use chain::{ChainFinding, ChainReport};
 pub use nearest::nearest;
 pub use operator::{Operator, Status};

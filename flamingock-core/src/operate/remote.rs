@@ -5,13 +5,13 @@ use std::sync::{Mutex, PoisonError};
 
 use serde::{Deserialize, Serialize};
 
-use super::{Answer, Failure, Request};
+use super::{Answer, Asked, Failure};
 use crate::event::Event;
 use crate::lock::Holder;
 use crate::report::ChangeReport;
 use crate::{Flamingock, RunErrorKind};
 
-/// The environment variable with the [`Request`], as JSON.
+/// The environment variable with what is [`Asked`] for, as JSON.
 pub const REQUEST: &str = "FLAMINGOCK_CLI_REQUEST";
 
 /// The environment variable with the path of the file that takes the [`Line`]s of the answer.
@@ -130,8 +130,8 @@ impl Remote {
     async fn answer(&self, app: &Flamingock) -> io::Result<u8> {
         let out = std::sync::Arc::new(Out(Mutex::new(OpenOptions::new().append(true).open(&self.file)?)));
         out.line(&Line::Hello(PROTOCOL))?;
-        let answer = match serde_json::from_str::<Request>(&self.request) {
-            Ok(request) => {
+        let answer = match serde_json::from_str::<Asked>(&self.request) {
+            Ok(asked) => {
                 let events = std::sync::Arc::clone(&out);
                 let app = app.listened_to(move |event| {
                     // Progress is worth less than the run: a full disk must not stop it.
@@ -139,7 +139,7 @@ impl Remote {
                         let _ = events.line(&Line::Notice(notice));
                     }
                 });
-                app.stopped_by_signals().answer(&request).await
+                app.stopped_by_signals().answer_asked(&asked).await
             }
             Err(error) => Answer::Failed(Box::new(Failure {
                 kind: RunErrorKind::Refused,

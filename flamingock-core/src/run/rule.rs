@@ -11,7 +11,7 @@ use crate::audit::{AuditEntry, AuditState, EntryFilter, Evidence, Operation};
 use crate::builder::Flamingock;
 use crate::error::{RunError, RunErrorKind, Stop};
 use crate::lock::Holder;
-use crate::operate::{Ruled, Ruling, Standing, standing};
+use crate::operate::{Ruled, Ruling, Standing, did_you_mean, standing};
 use crate::pipeline::PipelineChange;
 use crate::plan::{Latest, Question, stays};
 use crate::report::RunStatus;
@@ -54,7 +54,7 @@ impl Run<'_> {
         // says is asked in office: until then a run may be at it.
         let holder = self.holder().await?;
         let latest = self.read_latest().await?;
-        let entry = latest.get(&ruling.change).ok_or_else(|| unknown(&ruling.change))?;
+        let entry = latest.get(&ruling.change).ok_or_else(|| unknown(&ruling.change, &latest))?;
         if self.change_of(entry).is_none() {
             permitted(ruling, entry, holder.as_ref(), None)?;
         }
@@ -67,7 +67,9 @@ impl Run<'_> {
     async fn rule_in_office(&mut self, lease: &HeldLease, ruling: &Ruling) -> Result<Ruled, Stop> {
         let mut journal = self.journal(lease).await?;
         let mut latest = self.read_latest().await?;
-        let Some(before) = latest.remove(&ruling.change) else { return Err(unknown(&ruling.change)) };
+        let Some(before) = latest.remove(&ruling.change) else {
+            return Err(unknown(&ruling.change, &latest));
+        };
         let said = match self.change_of(&before) {
             None => None,
             Some(change) => {
@@ -257,15 +259,16 @@ impl Run<'_> {
     }
 }
 
-fn unknown(id: &str) -> Stop {
-    refused(format!("the audit knows no change `{}`", id.escape_debug()))
+fn unknown(id: &str, latest: &Latest) -> Stop {
+    let near = did_you_mean(id, latest.keys().map(String::as_str));
+    refused(format!("the audit knows no change `{}`{near}", id.escape_debug()))
 }
 
 /// The newest entries of these changes, each of which holds it.
 fn all_held<'l>(changes: &[String], latest: &'l Latest) -> Result<Vec<&'l AuditEntry>, Stop> {
     let mut entries: Vec<&AuditEntry> = Vec::new();
     for id in changes {
-        let entry = latest.get(id).ok_or_else(|| unknown(id))?;
+        let entry = latest.get(id).ok_or_else(|| unknown(id, latest))?;
         if standing(entry, None) != Standing::Held {
             let state = entry.state.map_or("IMPORTED", AuditState::as_str);
             let (id, sequence) = (id.escape_debug(), entry.sequence);

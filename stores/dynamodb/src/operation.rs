@@ -20,11 +20,8 @@ impl Operation<'_> {
     }
 
     pub(crate) fn newer_format(&self, format: u64) -> BackendError {
-        let message = format!(
-            "the audit has format {format}, this release knows up to {}: \
-             run the release that wrote it, or a newer one",
-            flamingock_core::audit::FORMAT
-        );
+        let known = flamingock_core::audit::FORMAT;
+        let message = format!("the audit has format {format}, this release knows up to {known}");
         self.fail(BackendErrorKind::NewerFormat, message)
     }
 

@@ -80,10 +80,7 @@ pub(crate) fn text<'a>(document: &'a Document, name: &str) -> Result<&'a str, St
 }
 
 pub(crate) fn newer_format(operation: &Operation<'_>, format: u64) -> BackendError {
-    let message = format!(
-        "the audit has format {format}, this release knows up to {FORMAT}: \
-         run the release that wrote it, or a newer one"
-    );
+    let message = format!("the audit has format {format}, this release knows up to {FORMAT}");
     operation.fail(BackendErrorKind::NewerFormat, message)
 }
 

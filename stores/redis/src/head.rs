@@ -41,10 +41,7 @@ pub(crate) fn check_format(operation: &Operation<'_>, format: u64) -> Result<(),
 }
 
 pub(crate) fn newer_format(operation: &Operation<'_>, format: u64) -> BackendError {
-    let message = format!(
-        "the audit has format {format}, this release knows up to {FORMAT}: \
-         run the release that wrote it, or a newer one"
-    );
+    let message = format!("the audit has format {format}, this release knows up to {FORMAT}");
     operation.fail(BackendErrorKind::NewerFormat, message)
 }
 

@@ -132,10 +132,7 @@ impl<D: StoreDialect> SqlAuditStore<D> {
 }
 
 pub(crate) fn newer_format<D: StoreDialect>(operation: &Operation<'_, D>, format: u64) -> BackendError {
-    let message = format!(
-        "the audit has format {format}, this release knows up to {FORMAT}: \
-         run the release that wrote it, or a newer one"
-    );
+    let message = format!("the audit has format {format}, this release knows up to {FORMAT}");
     operation.fail(BackendErrorKind::NewerFormat, message)
 }
 

@@ -60,7 +60,7 @@ pub(crate) async fn run(session: &Session, args: Args) -> Result<Done> {
 }
 
 async fn audit(checks: &mut Checks, operators: &[Operator], upgrade: bool) -> Result<()> {
-    let mut formats = Vec::new();
+    let mut read = 0;
     for (index, operator) in operators.iter().enumerate() {
         let (history, store) = (operator.history(), operator.store());
         let status = match operator.status().await {
@@ -79,7 +79,6 @@ async fn audit(checks: &mut Checks, operators: &[Operator], upgrade: bool) -> Re
             let problem = store.initialize().await.err().map(|error| error.to_string());
             checks.add(format!("audit store at {}: reached, tables", store.address()), problem);
         }
-        formats.push(head.format);
         checks.add(
             format!("history {history}: {} change(s), format {}", status.changes.len(), head.format),
             None,
@@ -90,6 +89,7 @@ async fn audit(checks: &mut Checks, operators: &[Operator], upgrade: bool) -> Re
         match operator.verify(None).await {
             Err(error) => checks.add("its audit", Some(error.to_string())),
             Ok(report) => {
+                read += 1;
                 let found = report.finding.map(|finding| finding.message);
                 checks.add(format!("its audit holds: {} entries", report.entries), found);
             }
@@ -97,7 +97,7 @@ async fn audit(checks: &mut Checks, operators: &[Operator], upgrade: bool) -> Re
     }
     if upgrade {
         // Format 1 is the first: there is none that could be older. A newer one is refused when it is read.
-        let (read, all) = (formats.len(), operators.len());
+        let all = operators.len();
         let what = format!("upgrade: {read} of {all} history(ies) have format {FORMAT}, the only one so far");
         let unread = "what cannot be read is left as it is: a newer format needs the release that wrote it";
         checks.add(what, (read < all).then(|| unread.to_owned()));

@@ -96,6 +96,12 @@ pub(crate) fn main(args: &[String]) -> ExitCode {
             return ExitCode::from(7);
         }
         "silent" => std::thread::sleep(Duration::from_secs(60)),
+        "deaf" => {
+            let file = std::env::var("FLAMINGOCK_CLI_RESULT").expect("is set");
+            std::fs::write(file, "{\"hello\":1}\n").expect("is written");
+            std::fs::write(Path::new(dir).join("started"), "").expect("is written");
+            std::thread::sleep(Duration::from_secs(60));
+        }
         "babbles" => {
             let file = std::env::var("FLAMINGOCK_CLI_RESULT").expect("is set");
             std::fs::write(file, "this is\nno answer\n").expect("is written");
@@ -127,8 +133,11 @@ async fn wire(scenario: &str, dir: &Path) -> anyhow::Result<FlamingockBuilder> {
     let options = SqliteConnectOptions::new().filename(dir.join("target.db")).create_if_missing(true);
     let folder = Folder(dir.to_owned());
     if let (Ok(url), Ok(prefix)) = (std::env::var("CLI_TEST_URL"), std::env::var("CLI_TEST_PREFIX")) {
-        let store = PostgresAuditStore::connect(&url).await?;
-        let builder = Flamingock::builder().audit_store(store.table_prefix(prefix));
+        let builder = Flamingock::builder();
+        let builder = match url.split(':').next() {
+            Some("mysql") => builder.audit_store(MySqlAuditStore::connect(&url).await?.table_prefix(prefix)),
+            _ => builder.audit_store(PostgresAuditStore::connect(&url).await?.table_prefix(prefix)),
+        };
         return Ok(on_targets(builder, scenario, folder, SqlitePool::connect_with(options).await?));
     }
     let audit = format!("sqlite://{}", dir.join("audit.db").display());

@@ -1,5 +1,6 @@
 //! What the application is started for.
 
+use std::process::{Child, Command};
 use std::time::{Duration, Instant};
 
 use crate::house::{Ended, House};
@@ -58,12 +59,60 @@ pub(crate) fn undo_asks_unless_it_is_told_not_to() {
     house.start("good").exits(0).says("1 newly applied");
 }
 
+pub(crate) fn what_is_held_is_kept_out_and_named_until_it_is_released() {
+    let house = House::after("good");
+    let hold = [
+        "undo",
+        "--change",
+        "add-tracking",
+        "--hold",
+        "--yes",
+        "--operator",
+        "jane",
+        "--reason",
+        "too early",
+    ];
+    house.ask("good", &hold).exits(0).says("UNDONE").says("flamingock release add-tracking");
+    house.run(&["audit", "show", "add-tracking"]).exits(0).says("hold").says("jane").says("too early");
+    house.run(&["status", "--check"]).exits(0).says("2 applied, 1 held").says("Held     add-tracking");
+    house.ask("good", &["plan", "--check"]).exits(0).says("0 to apply").says("1 held").says("HELD");
+    house.start("good").exits(0).says("[HELD]").says("1 held");
+    house.ask("good", &["execute", "apply", "-q"]).exits(0).says("2 change(s) applied before, 1 held");
+    house.run(&["issue", "get", "-c", "add-tracking"]).exits(0).says("release add-tracking");
+    house.ask("good", &hold).exits(1).says("`add-tracking` is held, since entry 8");
+    house.run(&["release", "add-trakcing"]).exits(1).says("did you mean `add-tracking`?");
+    house.run(&["release", "write-flag"]).exits(1).says("is not held");
+    house.run(&["release"]).exits(2);
+    house.run(&["release", "add-tracking", "--operator", "jane"]).exits(0).says("by jane");
+    house.ask("good", &["plan", "--check"]).exits(3).says("1 to apply");
+    house.start("good").exits(0).says("1 newly applied");
+    // What is rolled back already, too.
+    house.ask("good", &["undo", "--last", "1", "--yes"]).exits(0).says("next start applies them again");
+    let held = house.ask("good", &[&hold[..], &["--json"]].concat()).exits(0).json();
+    assert_eq!(held["data"]["stages"][0]["details"][0]["outcome"], "HELD");
+    let answer = house.run(&["status", "--json"]).exits(0).json();
+    assert_eq!(answer["data"]["histories"][0]["held"], serde_json::json!(["add-tracking"]));
+    house.run(&["audit", "verify"]).exits(0);
+}
+
+pub(crate) fn another_services_application_refuses() {
+    let house = House::after("good");
+    house.ask("good", &["plan", "--service", "orders"]).exits(0);
+    for name in ["--service", "--tenant"] {
+        house.ask("good", &["plan", name, "billing"]).exits(1).says("`orders`, not of `billing`");
+    }
+}
+
 pub(crate) fn marker_and_verify_are_asked_and_a_system_is_adopted() {
     let house = House::after("broken");
     let check = ["issue", "check", "-c", "write-flag"];
     house.ask("good", &check).exits(0).says("nobody knows").says("an operator must look");
     house.ask("verified", &check).exits(0).says("the target has nothing of it").says("applies it");
-    house.ask("good", &["issue", "check", "-c", "nope"]).exits(1);
+    house
+        .ask("good", &["issue", "check", "-c", "nope"])
+        .exits(1)
+        .says("`nope` is no change of this application");
+    house.ask("good", &["issue", "check", "-c", "write-flga"]).exits(1).says("did you mean `write-flag`?");
     house.ask("good", &["issue", "check", "-c", "create-orders"]).exits(0).says("Marker    done");
 
     let adopted = House::new();
@@ -101,23 +150,58 @@ pub(crate) fn an_application_that_dies_babbles_or_is_silent_is_a_clear_error() {
     house.run(&["plan"]).exits(2).says("--app PATH");
 }
 
-#[cfg(unix)]
-pub(crate) fn a_signal_reaches_the_application_which_stops_at_a_safe_point() {
-    use nix::sys::signal::{Signal, kill};
-    let house = House::new();
-    let child = house.asking("slow", &["execute", "apply", "-l", "info"]).spawn().expect("starts");
+/// The command with an application that is at its change.
+fn at_its_change(house: &House, mut command: Command) -> Child {
+    let child = command.spawn().expect("starts");
     let began = Instant::now();
     while !house.path("started").exists() {
         assert!(began.elapsed() < Duration::from_secs(20), "it never came to its change");
         std::thread::sleep(Duration::from_millis(20));
     }
-    kill(nix::unistd::Pid::from_raw(i32::try_from(child.id()).expect("fits")), Signal::SIGTERM)
-        .expect("is sent");
-    let ended = Ended::of(child.wait_with_output().expect("ends"));
-    // Its change came to an end within the grace, and is recorded.
-    ended.exits(0).says("SUCCESS");
-    assert!(began.elapsed() < Duration::from_secs(10));
-    house.run(&["lock", "status"]).exits(0).says("free");
+    child
+}
+
+#[cfg(unix)]
+fn send(child: &Child, signal: nix::sys::signal::Signal) {
+    let id = i32::try_from(child.id()).expect("fits");
+    nix::sys::signal::kill(nix::unistd::Pid::from_raw(id), signal).expect("is sent");
+}
+
+#[cfg(unix)]
+pub(crate) fn a_signal_reaches_the_application_which_stops_at_a_safe_point() {
+    use nix::sys::signal::Signal::{SIGINT, SIGTERM};
+    for signal in [SIGTERM, SIGINT] {
+        let house = House::new();
+        let child = at_its_change(&house, house.asking("slow", &["execute", "apply", "-l", "info"]));
+        let began = Instant::now();
+        send(&child, signal);
+        let ended = Ended::of(child.wait_with_output().expect("ends"));
+        // Its change came to an end within the grace, and is recorded.
+        ended.exits(0).says("SUCCESS");
+        assert!(began.elapsed() < Duration::from_secs(9), "it did not finish all of it");
+        house.run(&["lock", "status"]).exits(0).says("free");
+        house.run(&["status"]).exits(0).says("3 applied");
+    }
+}
+
+#[cfg(unix)]
+pub(crate) fn an_application_that_hears_no_signal_is_killed_at_the_third() {
+    use nix::sys::signal::Signal::{SIGINT, SIGTERM};
+    let house = House::new();
+    let app = std::env::current_exe().expect("is known");
+    let mut command = house.command(&["execute", "apply", "--app", "/bin/sh", "--", "-c"]);
+    let script = "trap '' TERM INT; \"$0\" app deaf \"$1\"";
+    command.args([script.into(), app.into_os_string(), house.path(".").into_os_string()]);
+    let child = at_its_change(&house, command);
+    for signal in [SIGTERM, SIGINT, SIGTERM] {
+        std::thread::sleep(Duration::from_millis(300));
+        send(&child, signal);
+    }
+    let ended = Ended::of(child.wait_with_output().expect("ends")).exits(1);
+    ended
+        .says("stopping at a safe point")
+        .says("killed by signal 9 SIGKILL before it answered")
+        .says("starting, deaf");
 }
 
 pub(crate) fn an_application_has_the_same_commands_as_its_own() {

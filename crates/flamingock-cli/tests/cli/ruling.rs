@@ -53,6 +53,23 @@ pub(crate) fn a_ruling_needs_a_reason_a_change_and_something_to_settle() {
     fix(&house, &["create-orders", "-r", "ROLLED_BACK", "--reason", "x", "--override"]).exits(0);
 }
 
+pub(crate) fn through_the_application_the_target_has_its_say() {
+    let house = House::after("good");
+    let fix = |scenario: &str, args: &[&str]| {
+        house.ask(scenario, &[&["audit", "fix", "--reason", "looked", "-c"], args].concat())
+    };
+    let marked = ["add-tracking", "-r", "ROLLED_BACK", "--override"];
+    fix("good", &marked).exits(1).says("by its marker it has it").says("--force");
+    fix("good", &[&marked[..], &["--force"]].concat()).exits(0).says("against what the target says");
+    let verified = ["write-flag", "-r", "ROLLED_BACK", "--override"];
+    fix("verified", &verified).exits(1).says("by its verify it has it");
+    fix("verified", &[&verified[..], &["--store-only"]].concat()).exits(0).says("run again");
+    fix("good", &["write-flga", "-r", "APPLIED"]).exits(1).says("did you mean `write-flag`?");
+    let answer = fix("verified", &["write-flag", "-r", "APPLIED", "--override", "--json"]).exits(0).json();
+    assert_eq!(answer["data"]["entry"]["evidence"], "none");
+    house.run(&["audit", "verify"]).exits(0);
+}
+
 pub(crate) fn a_change_that_runs_is_locked_and_names_its_holder() {
     let house = House::new();
     let mut app = house.app("slow").stdout(Stdio::null()).spawn().expect("starts");

@@ -92,6 +92,20 @@ pub(crate) fn a_newer_format_and_a_file_that_is_no_audit_are_refused() {
     house.run(&["status", "--audit-store", "sqlite://empty.db"]).exits(1).says("there is no audit in");
 }
 
+pub(crate) fn doctor_says_what_it_looked_at_and_upgrades_nothing() {
+    let house = House::after("good");
+    house.run(&["doctor"]).exits(0).says("3 change(s), format 1").hides("upgrade");
+    let upgrade = house.run(&["doctor", "--upgrade"]).exits(0);
+    upgrade.says("1 of 1 history(ies) have format 1, the only one so far").says("nothing needs an upgrade");
+    house.ask("good", &["doctor"]).exits(0).says("application: 3 change(s)").says("target system `db`");
+    house.tamper("UPDATE flamingock_entries SET format = 2 WHERE sequence = 3");
+    house.run(&["doctor", "--upgrade"]).exits(1).says("format 2").hides("nothing needs an upgrade");
+    house.tamper("UPDATE flamingock_heads SET format = 2");
+    let newer = house.run(&["doctor", "--upgrade"]).exits(1).says("format 2").says("newer");
+    newer.says("0 of 1 history(ies)").says("left as it is").hides("nothing needs an upgrade");
+    Ended::of(bare().args(["doctor", "--upgrade"]).output().expect("starts")).exits(2).says("--audit-store");
+}
+
 pub(crate) fn colours_are_for_terminals_alone() {
     let house = House::after("broken");
     for args in [&["status"][..], &["issue", "get"], &["audit", "list"], &["nope"]] {
