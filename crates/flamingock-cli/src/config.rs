@@ -42,8 +42,12 @@ impl Config {
             }
             Err(error) => return Err(unusable(path, &error.to_string())),
         };
+        Self::parse(&text, path, secrets)
+    }
+
+    fn parse(text: &str, path: &Path, secrets: &mut Secrets) -> Result<Self> {
         // The parser's message quotes the line, which may hold a password.
-        let mut config: Self = toml::from_str(&text).map_err(|error| {
+        let mut config: Self = toml::from_str(text).map_err(|error| {
             let line = error.span().map(|span| text[..span.start].matches('\n').count() + 1);
             let at = line.map(|line| format!(" line {line}:")).unwrap_or_default();
             unusable(path, &format!("{at} {}", error.message()))
@@ -60,4 +64,24 @@ impl Config {
 fn unusable(path: &Path, problem: &str) -> Problem {
     let message = format!("the configuration {}: {}", path.display(), problem.trim());
     Problem { exit: 2, ..Problem::new("CONFIG", message) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SECRET: &str = "s3cr3t-s3cr3t";
+
+    #[test]
+    fn any_configuration_is_read_or_refused_without_its_password() {
+        bolero::check!().with_type::<(String, String, u8)>().for_each(|(before, after, cut)| {
+            let line = format!("audit_store = \"postgres://jane:{SECRET}@db/orders\"\n");
+            let line = &line[..line.len() - usize::from(*cut % 20)];
+            // Never the environment's own, and no file.
+            let text = format!("{before}\n{line}{after}").replace("${", "$");
+            if let Err(problem) = Config::parse(&text, Path::new(FILE), &mut Secrets::default()) {
+                assert!(!format!("{problem:?}").contains(SECRET), "{problem:?}");
+            }
+        });
+    }
 }

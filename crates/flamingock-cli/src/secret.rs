@@ -121,4 +121,32 @@ mod tests {
         assert!(expand("${file:/nowhere}", &mut secrets).is_err());
         assert!(expand("${open", &mut secrets).is_err());
     }
+
+    #[test]
+    fn no_password_of_any_url_is_shown() {
+        bolero::check!().with_type::<[String; 4]>().for_each(|[scheme, user, password, rest]| {
+            let plain = |text: &str| -> String {
+                text.chars().filter(|c| c.is_ascii_alphanumeric() || "-._~%".contains(*c)).collect()
+            };
+            let (scheme, user, password) = (plain(scheme), plain(user), format!("pw-{}", plain(password)));
+            let mut secrets = Secrets::default();
+            let url = format!("{scheme}://{user}:{password}@host/{rest}");
+            secrets.add_url(&url);
+            let shown = secrets.redact(&format!("cannot reach {url}: bad password {password}"));
+            assert!(!shown.contains(&password), "{shown}");
+            let shown = secrets.redact(&decoded(&password));
+            assert!(!shown.contains(&decoded(&password)), "{shown}");
+        });
+    }
+
+    #[test]
+    fn any_text_is_expanded_or_refused() {
+        bolero::check!().with_type::<[String; 2]>().for_each(|[before, after]| {
+            for text in [before.clone(), format!("{before}${{{after}"), format!("{before}$${{{after}}}")] {
+                let _ = expand(&text, &mut Secrets::default());
+            }
+            let plain = before.replace("${", "");
+            assert_eq!(expand(&plain, &mut Secrets::default()), Ok(plain.clone()));
+        });
+    }
 }

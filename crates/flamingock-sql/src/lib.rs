@@ -7,6 +7,8 @@
 //! module with its `Dialect` here, and one with what it needs more in each of the other two crates.
 
 mod dialect;
+#[cfg(all(test, feature = "mysql", feature = "postgres", feature = "sqlite"))]
+mod fuzz;
 #[cfg(feature = "mysql")]
 mod mysql;
 mod operation;

@@ -1,6 +1,8 @@
 //! The audit: an append-only log of what was done, chained by hashes, and its head.
 
 mod entry;
+#[cfg(test)]
+mod fuzz;
 mod hash;
 mod head;
 mod record;

@@ -124,4 +124,32 @@ mod tests {
         assert!(Order::new("1") < Order::new("1a"));
         assert!(Order::new("") < Order::new("0"));
     }
+
+    #[test]
+    fn it_is_a_total_order_of_places() {
+        bolero::check!().with_type::<[Vec<u8>; 3]>().for_each(|texts| {
+            // Few characters, so that places meet.
+            let text = |bytes: &Vec<u8>| -> String {
+                bytes.iter().map(|byte| char::from(b"0019a_."[usize::from(byte % 7)])).collect()
+            };
+            let [a, b, c] = texts.each_ref().map(text).map(Order::new);
+            assert_eq!(a.cmp(&b), b.cmp(&a).reverse());
+            if a <= b && b <= c {
+                assert!(a <= c, "{a} {b} {c}");
+            }
+            // Leading zeros, and nothing else, do not count.
+            let plain = |order: &Order| {
+                let mut text = String::new();
+                for c in order.as_str().chars() {
+                    let ends_a_number = |text: &str| text.ends_with(|c: char| c.is_ascii_digit());
+                    if c.is_ascii_digit() && text.ends_with('0') && !ends_a_number(&text[..text.len() - 1]) {
+                        text.pop();
+                    }
+                    text.push(c);
+                }
+                text
+            };
+            assert_eq!(a == b, plain(&a) == plain(&b), "{a} {b}");
+        });
+    }
 }

@@ -210,3 +210,35 @@ pub async fn signalled() {
         std::future::pending().await
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Between a command line and an application of different releases, or through a broken file.
+    #[test]
+    fn any_message_is_read_or_refused() {
+        let answer = Line::Answer(Answer::Failed(Box::new(Failure {
+            kind: RunErrorKind::Refused,
+            message: "no".to_owned(),
+            causes: vec!["why".to_owned()],
+            report: None,
+        })));
+        let answer = serde_json::to_vec(&answer).expect("JSON");
+        serde_json::from_slice::<Line>(&answer).expect("it is understood");
+        bolero::check!().with_type::<(Vec<(u16, u8)>, String)>().for_each(|(edits, other)| {
+            let mut bytes = answer.clone();
+            for (at, byte) in edits {
+                let at = usize::from(*at) % bytes.len();
+                bytes[at] = *byte;
+            }
+            for bytes in [&bytes[..], other.as_bytes()] {
+                if let Ok(line) = serde_json::from_slice::<Line>(bytes) {
+                    let again = serde_json::to_vec(&line).expect("JSON");
+                    serde_json::from_slice::<Line>(&again).expect("it is understood");
+                }
+                let _ = serde_json::from_slice::<Request>(bytes);
+            }
+        });
+    }
+}

@@ -154,3 +154,57 @@ fn what_the_code_says_counts() {
     differ("x < y", "x > y");
     differ("ab", "a b");
 }
+
+#[test]
+fn any_tokens_have_a_normal_form_that_layout_does_not_change() {
+    // Words of which bodies are made, in any order.
+    const WORDS: [&str; 40] = [
+        "(",
+        ")",
+        "{",
+        "}",
+        "[",
+        "]",
+        ",",
+        ";",
+        "|",
+        "=>",
+        "->",
+        "::",
+        ".",
+        "#",
+        "!",
+        "&",
+        "<",
+        ">",
+        "=",
+        "use",
+        "as",
+        "self",
+        "for",
+        "while",
+        "loop",
+        "match",
+        "return",
+        "where",
+        "vec",
+        "let",
+        "a",
+        "b",
+        "0",
+        "1.0",
+        "'c'",
+        "\"s\"",
+        "'l",
+        "#[doc = \"d\"]",
+        "_",
+        "*",
+    ];
+    bolero::check!().with_type::<Vec<u8>>().for_each(|words| {
+        let words: Vec<&str> = words.iter().map(|word| WORDS[usize::from(*word) % WORDS.len()]).collect();
+        let Ok(tokens) = words.join(" ").parse() else { return };
+        let as_written = normal_form(tokens);
+        let spread = words.join(" /* why */\n\t").parse().expect("it was understood on one line");
+        assert_eq!(normal_form(spread), as_written);
+    });
+}

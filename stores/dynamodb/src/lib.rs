@@ -55,6 +55,8 @@ mod entries;
 mod error;
 mod expression;
 mod fold;
+#[cfg(test)]
+mod fuzz;
 mod head;
 mod item;
 mod lock;

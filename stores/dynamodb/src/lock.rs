@@ -22,7 +22,7 @@ const NOTE_EVERY: Duration = Duration::from_secs(1);
 
 /// A lock as it is stored.
 #[derive(Debug)]
-struct Stored {
+pub(crate) struct Stored {
     /// Who has it, and in which run; [`None`] when it is free.
     owner: Option<(String, String)>,
     token: FencingToken,
@@ -33,7 +33,7 @@ struct Stored {
 }
 
 impl Stored {
-    fn read(item: &Item) -> Result<Self, String> {
+    pub(crate) fn read(item: &Item) -> Result<Self, String> {
         let owner = item.optional_text("owner")?.map(str::to_owned);
         let execution = item.optional_text("execution_id")?.unwrap_or_default().to_owned();
         Ok(Self {
@@ -46,7 +46,7 @@ impl Stored {
         })
     }
 
-    fn holder(&self) -> Option<Holder> {
+    pub(crate) fn holder(&self) -> Option<Holder> {
         let (owner, execution) = self.owner.clone()?;
         let since = Timestamp::from_microsecond(self.since).unwrap_or_default();
         Some(Holder { owner, execution, token: self.token, since, remaining: None })

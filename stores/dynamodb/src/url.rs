@@ -53,10 +53,10 @@ impl Place {
 
     /// The URL again, which has no secrets.
     pub(crate) fn address(&self) -> String {
-        let mut address = format!("dynamodb://?table={}", self.table);
+        let mut address = format!("dynamodb://?table={}", encode(&self.table));
         for (name, value) in [("region", &self.region), ("endpoint", &self.endpoint)] {
             if let Some(value) = value {
-                let _ = write!(address, "&{name}={value}");
+                let _ = write!(address, "&{name}={}", encode(value));
             }
         }
         address
@@ -70,6 +70,11 @@ fn check_endpoint(endpoint: &str) -> Result<(), String> {
         return Err("the endpoint has an @: credentials come from the environment".to_owned());
     }
     Ok(())
+}
+
+/// What would end a parameter, as [`decode`] reads it.
+fn encode(text: &str) -> String {
+    text.replace('%', "%25").replace('&', "%26")
 }
 
 /// `%3A` and its like.

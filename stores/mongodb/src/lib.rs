@@ -22,6 +22,8 @@ mod audit;
 mod clock;
 mod document;
 mod error;
+#[cfg(test)]
+mod fuzz;
 mod head;
 mod lock;
 mod outbox;

@@ -14,7 +14,7 @@ use crate::error::{Operation, is_duplicate_key};
 const TRIES: u32 = 10;
 
 /// A lock as it is stored.
-struct Stored {
+pub(crate) struct Stored {
     /// Who has it, and in which run; [`None`] when it is free.
     owner: Option<(String, String)>,
     token: u64,
@@ -23,7 +23,7 @@ struct Stored {
 }
 
 impl Stored {
-    fn read(document: &Document) -> Result<Self, String> {
+    pub(crate) fn read(document: &Document) -> Result<Self, String> {
         let owner = match document.get("owner") {
             None | Some(Bson::Null) => None,
             Some(_) => {
@@ -36,9 +36,9 @@ impl Stored {
     }
 
     /// Who has it, the lease expired or not.
-    fn holder(&self, now: DateTime) -> Option<Holder> {
+    pub(crate) fn holder(&self, now: DateTime) -> Option<Holder> {
         let (owner, execution) = self.owner.clone()?;
-        let remaining = self.expires_at.timestamp_millis() - now.timestamp_millis();
+        let remaining = self.expires_at.timestamp_millis().saturating_sub(now.timestamp_millis());
         Some(Holder {
             owner,
             execution,

@@ -17,6 +17,8 @@ mod audit;
 mod durability;
 mod entry;
 mod errors;
+#[cfg(test)]
+mod fuzz;
 mod head;
 mod keys;
 mod link;

@@ -263,7 +263,7 @@ pub(crate) fn values<D: StoreDialect>(
     Ok(literals?.join(", "))
 }
 
-fn read_entry<D: StoreDialect>(
+pub(crate) fn read_entry<D: StoreDialect>(
     operation: &Operation<'_, D>,
     history: &History,
     row: Row,

@@ -11,6 +11,8 @@
 mod at_once;
 mod audit;
 mod dialect;
+#[cfg(all(test, feature = "sqlite"))]
+mod fuzz;
 mod head;
 mod lock;
 #[cfg(feature = "mysql")]

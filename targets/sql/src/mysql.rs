@@ -348,4 +348,15 @@ mod tests {
         assert!(settings(&limits(1001), "0").contains(", lock_wait_timeout = 2,"));
         assert!(MySql::begin_change(&limits(1)).starts_with("SET autocommit = 0, "));
     }
+
+    #[test]
+    fn any_name_of_a_session_is_read_or_refused() {
+        bolero::check!().with_type::<String>().for_each(|name| {
+            for name in [name.clone(), format!("12/{name}@{name}")] {
+                if let Some(watch) = Watch::parse(&name) {
+                    assert_eq!(watch.name().and_then(|name| Watch::parse(&name)), Some(watch));
+                }
+            }
+        });
+    }
 }

@@ -318,3 +318,18 @@ async fn until_gone(
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn any_name_of_a_session_is_read_or_refused() {
+        bolero::check!().with_type::<(i64, i64, String)>().for_each(|(process, started, application)| {
+            let name = SessionName { process: *process, started: *started, application: application.clone() };
+            assert_eq!(SessionName::parse(&name.to_string()), Some(name));
+            let _ = SessionName::parse(application);
+            assert!(application_name(application).len() <= 63);
+        });
+    }
+}

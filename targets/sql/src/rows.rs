@@ -275,3 +275,40 @@ fn write<D: TargetDialect>(
         row.into_iter().map(|(name, value)| (D::quote_name(name), value)).unzip();
     Ok(format!("INSERT INTO {table} ({}) VALUES ({})", names.join(", "), values.join(", ")))
 }
+
+#[cfg(test)]
+mod tests {
+    use bolero::TypeGenerator;
+    use flamingock_core::audit::Value;
+
+    use super::*;
+
+    #[derive(Debug, Clone, TypeGenerator)]
+    enum Held {
+        Null,
+        Integer(i64),
+        Text(String),
+        Unreadable(String),
+    }
+
+    #[test]
+    fn any_marker_is_read_or_refused() {
+        let text = |text: &str| Ok(Value::Text(text.to_owned()));
+        let row = [text("done"), text("run"), Ok(Value::Integer(1)), Ok(Value::Integer(2)), Ok(Value::Null)];
+        read_marker(&Row(row.to_vec())).expect("it is understood");
+        bolero::check!().with_type::<(Vec<(u8, Held)>, u8)>().for_each(|(replacements, columns)| {
+            let mut row = row.to_vec();
+            for (index, held) in replacements {
+                let index = usize::from(*index) % row.len();
+                row[index] = match held.clone() {
+                    Held::Null => Ok(Value::Null),
+                    Held::Integer(number) => Ok(Value::Integer(number)),
+                    Held::Text(text) => Ok(Value::Text(text)),
+                    Held::Unreadable(problem) => Err(problem),
+                };
+            }
+            row.truncate(usize::from(*columns));
+            let _ = read_marker(&Row(row));
+        });
+    }
+}
