@@ -4,6 +4,7 @@
 mod bench;
 mod dist;
 mod fmt;
+mod fuzz;
 mod interrupt;
 mod services;
 mod tally;
@@ -12,6 +13,7 @@ mod workspace;
 
 use std::ffi::OsString;
 use std::process::ExitCode;
+use std::time::Duration;
 
 use anyhow::Result;
 use clap::{Parser, Subcommand};
@@ -42,6 +44,14 @@ enum Command {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         arguments: Vec<OsString>,
     },
+    /// Search for input that what reads foreign data cannot bear, guided by coverage
+    Fuzz {
+        /// Only tests with this in their name
+        part: Option<String>,
+        /// How long each of them is run
+        #[arg(long, default_value_t = 60, value_name = "SECONDS")]
+        seconds: u64,
+    },
     /// Build the `flamingock` command for release: static where musl is installed
     Dist,
     /// Write the manual pages of the `flamingock` command to `target/man`
@@ -59,6 +69,7 @@ fn main() -> Result<ExitCode> {
         Command::Test { arguments } => test::run(&arguments)?,
         Command::Services { names } => services::run(&names).map(|()| true)?,
         Command::Bench { arguments } => bench::run(&arguments)?,
+        Command::Fuzz { part, seconds } => fuzz::run(part.as_deref(), Duration::from_secs(seconds))?,
         Command::Dist => dist::dist()?,
         Command::Man => dist::man()?,
         Command::Fmt { check } => fmt::run(check)?,
