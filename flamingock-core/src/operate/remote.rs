@@ -214,6 +214,7 @@ pub async fn signalled() {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::operate::Request;
 
     /// Between a command line and an application of different releases, or through a broken file.
     #[test]
