@@ -2,7 +2,6 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
-use sha2::{Digest, Sha256};
 
 use super::journal::Journal;
 use super::lease::HeldLease;
@@ -95,14 +94,18 @@ impl<'a> Run<'a> {
         attempt: &Attempt,
         token: FencingToken,
     ) -> Surroundings {
+        let history = &self.app.settings.history;
+        let key = IdempotencyKey::new(history, &change.id, attempt.epoch);
         let mut own = Resources::new();
         own.insert(token);
-        own.insert(self.idempotency_key(change, attempt.epoch));
+        own.insert(key.clone());
         own.insert(ChangeContext {
+            history: history.clone(),
             id: change.id.as_str().into(),
             execution: self.execution.as_str().into(),
             attempt: attempt.number,
             token,
+            key,
             cancelled: self.app.settings.cancel.clone(),
             progress: Arc::<Listeners>::clone(&self.app.listeners),
         });
@@ -112,17 +115,6 @@ impl<'a> Run<'a> {
             mode: change.mode,
             shared: Arc::clone(&self.app.resources),
         }
-    }
-
-    fn idempotency_key(&self, change: &PipelineChange, epoch: u64) -> IdempotencyKey {
-        let history = &self.app.settings.history;
-        let mut sha = Sha256::new();
-        for part in [&history.service, &history.tenant, &change.id, &epoch.to_string()] {
-            sha.update((part.len() as u64).to_be_bytes());
-            sha.update(part.as_bytes());
-        }
-        let hex: String = sha.finalize().iter().take(16).map(|byte| format!("{byte:02x}")).collect();
-        IdempotencyKey(hex)
     }
 
     // ---- report ----

@@ -265,7 +265,9 @@ impl Step<'_, '_> {
     /// Calls a method on a target without transactions. `Err`: the session could not even be opened.
     async fn call_plain(&self, method: &Method) -> Result<Called<()>, ErrorDetail> {
         let mut session = None;
-        if method.session().is_some() {
+        // Where there are no handles, opening it only asks whether the target is reached.
+        let handles = self.target().session_types(Mode::Plain).unwrap_or_default();
+        if method.session().is_some() || handles.is_empty() {
             let opened = within(self.limit(), "open session", self.target().open(Mode::Plain)).await;
             session = Some(opened.map_err(|error| failure(&error).detail)?);
         }

@@ -65,7 +65,9 @@ pub trait TargetSystem: fmt::Debug + Send + Sync + 'static {
     /// When it is not reached or is not what was declared.
     async fn check(&self) -> Result<(), BackendError>;
 
-    /// Opens a session for one change.
+    /// Opens a session for one change. In plain mode only for a method that takes `&mut T`, or where there
+    /// is none to take: so such a target can say here that it is not reached, and in
+    /// [`abort`](Session::abort) wait for what still runs.
     ///
     /// # Errors
     /// When the target is not reached. Nothing was done then.

@@ -1,0 +1,65 @@
+use std::time::Duration;
+
+use flamingock_core::BackendError;
+use flamingock_core::change::TargetState;
+use rdkafka::admin::NewPartitions;
+use rdkafka::error::RDKafkaErrorCode;
+
+use super::topic::{find, look_at};
+use super::{KafkaChanges, about};
+use crate::connection::Operation;
+
+impl KafkaChanges {
+    /// Adds partitions until the topic has so many in all. Records stay where they are; which partition a key
+    /// goes to may change. Kafka cannot take partitions away again, so there is nothing for `#[rollback]` to do.
+    ///
+    /// # Errors
+    /// `InvalidData` when there is no such topic, or when it has more already; and as for
+    /// [every operation](Self).
+    pub async fn add_partitions(&self, topic: &str, total: i32) -> Result<(), BackendError> {
+        let name = topic.to_owned();
+        let add = move |operation: &Operation| add(operation, &name, total);
+        self.connection.perform("add partitions", about("topic", topic), add).await
+    }
+
+    /// Whether the topic has so many partitions: `PartiallyApplied` when it has more.
+    ///
+    /// # Errors
+    /// `InvalidData` when there is no such topic; and as for [every operation](Self).
+    pub async fn partitions_state(&self, topic: &str, total: i32) -> Result<TargetState, BackendError> {
+        let name = topic.to_owned();
+        let state = move |operation: &Operation| {
+            let found = look_at(operation, &name)?.ok_or_else(|| operation.no_topic())?;
+            Ok(match found.partitions {
+                partitions if partitions == total => TargetState::Applied,
+                partitions if partitions < total => TargetState::NotApplied,
+                _ => TargetState::PartiallyApplied,
+            })
+        };
+        self.connection.perform("look at partitions", about("topic", topic), state).await
+    }
+}
+
+fn add(operation: &Operation, topic: &str, total: i32) -> Result<(), BackendError> {
+    let found = look_at(operation, topic)?.ok_or_else(|| operation.no_topic())?;
+    if found.partitions == total {
+        return Ok(());
+    }
+    if found.partitions > total {
+        return Err(operation.refuse(format!(
+            "it has {} partitions, and {total} are asked for: Kafka cannot take any away",
+            found.partitions
+        )));
+    }
+    let count = usize::try_from(total).unwrap_or_default();
+    let new = NewPartitions::new(topic, count);
+    let added = operation.ask(|admin, options| admin.create_partitions([&new], options))?;
+    if let Some((_, code)) = added.into_iter().find_map(Result::err) {
+        return Err(operation.refused_with(code));
+    }
+    let look = operation.look(None)?;
+    let there = operation.wait_for(Duration::MAX, || {
+        Ok(find(&look, topic)?.is_some_and(|found| found.ready && found.partitions >= total))
+    })?;
+    if there { Ok(()) } else { Err(operation.refused_with(RDKafkaErrorCode::LeaderNotAvailable)) }
+}
