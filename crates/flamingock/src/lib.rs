@@ -153,6 +153,7 @@
 //! | feature | adds |
 //! |---|---|
 //! | `dynamodb` | `DynamoAuditStore` (audit store and lock), over [`aws-sdk-dynamodb`](https://docs.rs/aws-sdk-dynamodb), re-exported with `aws-config` as `flamingock::aws_sdk_dynamodb` and `flamingock::aws_config` |
+//! | `kafka` | `KafkaTarget` and `KafkaChanges`, over [`rdkafka`](https://docs.rs/rdkafka), re-exported as `flamingock::rdkafka`; `kafka-tls` adds TLS, and with it OpenSSL |
 //! | `mongodb` | `MongoAuditStore` (audit store and lock), over the [`mongodb`](https://docs.rs/mongodb) driver, re-exported as `flamingock::mongodb::driver` |
 //! | `mysql` | `MySqlAuditStore` (audit store and lock) and `MySqlTarget`, for MariaDB and MySQL, over the same `flamingock::sqlx` |
 //! | `postgres` | `PostgresAuditStore` (audit store and lock) and `PostgresTarget`, over the same `flamingock::sqlx` |
@@ -184,6 +185,8 @@ pub use aws_sdk_dynamodb;
 pub use flamingock_cli as cli;
 #[cfg(feature = "redis")]
 pub use flamingock_store_redis::redis as redis_client;
+#[cfg(feature = "kafka")]
+pub use flamingock_target_kafka::rdkafka;
 #[cfg(feature = "testing")]
 pub use flamingock_testing as testing;
 #[cfg(any(feature = "mysql", feature = "postgres", feature = "sqlite"))]
@@ -195,6 +198,13 @@ pub use sqlx;
 pub mod dynamodb {
     pub use aws_sdk_dynamodb::Client;
     pub use flamingock_store_dynamodb::DynamoAuditStore;
+}
+
+/// Apache Kafka: [`KafkaTarget`](kafka::KafkaTarget), and what its changes take. The driver itself is
+/// `flamingock::rdkafka`.
+#[cfg(feature = "kafka")]
+pub mod kafka {
+    pub use flamingock_target_kafka::{KafkaChanges, KafkaTarget, KafkaTransaction, Offsets, Record, Topic};
 }
 
 /// MongoDB: [`MongoAuditStore`](mongodb::MongoAuditStore), and the driver.
@@ -233,7 +243,10 @@ pub mod sqlite {
     pub use flamingock_target_sql::SqliteTarget;
 }
 
-// The book's page, compiled with the documentation tests.
+// The book's pages, compiled with the documentation tests.
 #[cfg(all(doctest, feature = "dynamodb"))]
 #[doc = include_str!("../../../docs/src/stores-dynamodb.md")]
 mod stores_dynamodb {}
+#[cfg(all(doctest, feature = "kafka"))]
+#[doc = include_str!("../../../docs/src/targets-kafka.md")]
+mod targets_kafka {}

@@ -12,6 +12,8 @@ pub use flamingock_macros::{apply, change, include_changes, rollback, verify};
 
 #[cfg(feature = "dynamodb")]
 pub use crate::dynamodb::DynamoAuditStore;
+#[cfg(feature = "kafka")]
+pub use crate::kafka::{KafkaChanges, KafkaTarget};
 #[cfg(feature = "mongodb")]
 pub use crate::mongodb::MongoAuditStore;
 #[cfg(feature = "mysql")]

@@ -52,6 +52,8 @@ enum Command {
         #[arg(long, default_value_t = 60, value_name = "SECONDS")]
         seconds: u64,
     },
+    /// Install what the workspace needs to be built with all features, where it is missing
+    Prepare,
     /// Build the `flamingock` command for release: static where musl is installed
     Dist,
     /// Write the manual pages of the `flamingock` command to `target/man`
@@ -70,6 +72,7 @@ fn main() -> Result<ExitCode> {
         Command::Services { names } => services::run(&names).map(|()| true)?,
         Command::Bench { arguments } => bench::run(&arguments)?,
         Command::Fuzz { part, seconds } => fuzz::run(part.as_deref(), Duration::from_secs(seconds))?,
+        Command::Prepare => services::prepare().map(|()| true)?,
         Command::Dist => dist::dist()?,
         Command::Man => dist::man()?,
         Command::Fmt { check } => fmt::run(check)?,

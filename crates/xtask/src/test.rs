@@ -5,7 +5,7 @@ use std::process::Stdio;
 use anyhow::{Context, Result};
 
 use crate::interrupt::Interrupt;
-use crate::services::Services;
+use crate::services::{self, Services};
 use crate::tally::Tally;
 use crate::workspace;
 
@@ -17,6 +17,7 @@ const REQUIRED: [&str; 2] = ["memory", "sqlite"];
 /// `false`: a test failed, or none ran.
 pub(crate) fn run(arguments: &[OsString]) -> Result<bool> {
     let interrupt = Interrupt::listen()?;
+    services::prepare()?;
     let services = Services::start(&interrupt)?;
     let required: Vec<_> = REQUIRED.into_iter().chain(services.names()).collect();
 

@@ -1,3 +1,4 @@
+use std::ops::Deref;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -17,7 +18,10 @@ use crate::notices::Notices;
 
 /// How long one request for metadata waits before it is looked whether there is a reason to give up.
 const PATIENCE: Duration = Duration::from_millis(500);
+/// How much later an operation may say why it did not get an answer in time.
+const GRACE: Duration = Duration::from_millis(500);
 const SERVERS: &str = "bootstrap.servers";
+const REQUEST_LIMIT: &str = "socket.timeout.ms";
 
 /// A cluster, how long to wait for it, and what it must not be told about.
 pub(crate) struct Connection {
@@ -46,6 +50,10 @@ impl Connection {
             return refuse("the timeout is too short: a second is the least");
         }
         let address = address.to_owned();
+        let mut config = config;
+        if config.get(REQUEST_LIMIT).is_none() {
+            config.set(REQUEST_LIMIT, timeout.as_millis().min(300_000).to_string());
+        }
         let mut admin = config.clone();
         admin.remove("group.id");
         let admin = create(&config, &address, "create admin client", &admin)?;
@@ -103,15 +111,18 @@ impl Connection {
     ) -> Result<T, BackendError> {
         let deadline = Instant::now() + self.timeout;
         let operation = Operation { connection: Arc::clone(self), name, about, deadline };
-        let running = self.running.spawn_blocking(move || act(&operation));
-        match running.await {
-            Ok(done) => done,
-            Err(error) => Err(BackendError::new(BackendErrorKind::Other, name, error.to_string())),
+        let own = operation.clone();
+        let running = self.running.spawn_blocking(move || act(&own));
+        // Some calls of librdkafka take longer than they are told to.
+        match tokio::time::timeout(self.timeout + GRACE, running).await {
+            Ok(Ok(done)) => done,
+            Ok(Err(error)) => Err(operation.error(BackendErrorKind::Other, error.to_string())),
+            Err(_) => Err(operation.refused_with(RDKafkaErrorCode::OperationTimedOut)),
         }
     }
 
-    /// Runs what nobody waits for.
-    pub(crate) fn clean_up(&self, act: impl FnOnce() + Send + 'static) {
+    /// Runs what nobody waits for, but [`settle`](Self::settle).
+    pub(crate) fn aside(&self, act: impl FnOnce() + Send + 'static) {
         if let Ok(runtime) = Handle::try_current() {
             self.running.spawn_blocking_on(act, &runtime);
         }
@@ -126,6 +137,7 @@ impl Connection {
 }
 
 /// One operation of the helper, on a thread of its own.
+#[derive(Clone)]
 pub(crate) struct Operation {
     pub(crate) connection: Arc<Connection>,
     name: &'static str,
@@ -196,7 +208,8 @@ impl Operation {
             None => config.remove("group.id"),
         };
         let consumer = BaseConsumer::from_config_and_context(&config, Notices::default());
-        Ok(Look { consumer: consumer.map_err(|error| self.failed(&error))?, operation: self })
+        let consumer = consumer.map_err(|error| self.failed(&error))?;
+        Ok(Look { consumer: Passing::new(consumer), operation: self })
     }
 
     /// Waits until it is so, at most for the time that the operation has left, and for `limit`.
@@ -220,8 +233,38 @@ impl Operation {
 
 /// A client that only looks: it creates no topic that it asks about.
 pub(crate) struct Look<'a> {
-    pub(crate) consumer: BaseConsumer<Notices>,
+    pub(crate) consumer: Passing<BaseConsumer<Notices>>,
     pub(crate) operation: &'a Operation,
+}
+
+/// A client that is thrown away aside: without a broker that takes longer than anybody wants to wait.
+pub(crate) struct Passing<T: Send + 'static> {
+    client: Option<T>,
+}
+
+impl<T: Send + 'static> Passing<T> {
+    pub(crate) fn new(client: T) -> Self {
+        Self { client: Some(client) }
+    }
+}
+
+impl<T: Send + 'static> Deref for Passing<T> {
+    type Target = T;
+
+    #[expect(clippy::expect_used, reason = "only `drop` takes it")]
+    fn deref(&self) -> &T {
+        self.client.as_ref().expect("there until it is dropped")
+    }
+}
+
+impl<T: Send + 'static> Drop for Passing<T> {
+    fn drop(&mut self) {
+        let client = self.client.take();
+        match Handle::try_current() {
+            Ok(runtime) => drop(runtime.spawn_blocking(move || drop(client))),
+            Err(_) => drop(client),
+        }
+    }
 }
 
 impl Look<'_> {

@@ -12,12 +12,23 @@ pub(crate) fn code(error: &KafkaError) -> Option<RDKafkaErrorCode> {
 /// What the driver says, without the values of settings, which may be passwords.
 pub(crate) fn text(error: &KafkaError) -> String {
     match error {
-        KafkaError::ClientConfig(_, description, key, _) if is_secret(key) => {
-            let _ = description;
+        KafkaError::ClientConfig(_, _, key, _) if is_secret(key) => {
             format!("the value of `{key}` is not valid")
         }
-        KafkaError::ClientConfig(_, description, key, _) => format!("setting `{key}`: {description}"),
+        KafkaError::ClientConfig(_, description, key, _) => {
+            format!("setting `{key}`: {description}{}", without_openssl(description))
+        }
+        KafkaError::ClientCreation(description) => format!("{description}{}", without_openssl(description)),
         error => error.to_string(),
+    }
+}
+
+/// What to do when librdkafka says that it was built without OpenSSL.
+fn without_openssl(description: &str) -> &'static str {
+    if cfg!(not(feature = "tls")) && description.to_ascii_lowercase().contains("openssl") {
+        "; enable the feature `kafka-tls` of flamingock (`tls` of flamingock-target-kafka)"
+    } else {
+        ""
     }
 }
 

@@ -16,6 +16,7 @@ use std::env;
 
 use anyhow::{Context, Result, bail};
 
+pub(crate) use self::packages::prepare;
 use self::server::Server;
 use crate::interrupt::Interrupt;
 
@@ -125,7 +126,10 @@ impl Services {
 
     /// The names of all servers that tests must find.
     pub(crate) fn names(&self) -> impl Iterator<Item = &'static str> {
-        self.given.iter().copied().chain(self.started.iter().map(|server| server.name))
+        // One that is given may have no listener with TLS.
+        let own_kafka = self.started.iter().filter(|server| server.name == "kafka");
+        let started = self.started.iter().map(|server| server.name).chain(own_kafka.map(|_| "kafka-tls"));
+        self.given.iter().copied().chain(started)
     }
 }
 

@@ -58,16 +58,43 @@ pub(crate) fn install<'a>(wanted: impl Iterator<Item = (&'a str, &'a str, &'a st
         )
     };
     let Some(apt) = apt() else { bail!("{}: this needs apt-get, and root or sudo", remedy()) };
-    eprintln!("installing {}", packages.join(", "));
-    // Lists that cannot be brought up to date may still do.
-    let _ = apt_get(&apt, &["update", "--quiet=2"]);
-    let install = ["install", "--yes", "--quiet=2", "--no-install-recommends"];
-    let installed =
-        apt_get(&apt, &[install.as_slice(), packages.as_slice()].concat()).with_context(remedy)?;
+    let installed = apt_install(&apt, &packages).with_context(remedy)?;
     if !installed || missing.iter().any(|(program, ..)| find(program).is_none()) {
         bail!("{}: apt-get could not install them", remedy());
     }
     Ok(())
+}
+
+/// Installs what the workspace needs to be built with all features besides Rust and a C compiler: librdkafka is
+/// built from its sources, and links OpenSSL.
+pub(crate) fn prepare() -> Result<()> {
+    let programs = [("c++", "g++"), ("make", "make"), ("pkg-config", "pkg-config")];
+    let mut packages: Vec<_> =
+        programs.iter().filter(|(name, _)| find(name).is_none()).map(|(_, package)| *package).collect();
+    let openssl = Command::new("pkg-config").args(["--exists", "openssl"]).status();
+    if !openssl.is_ok_and(|status| status.success()) {
+        packages.push("libssl-dev");
+    }
+    if packages.is_empty() {
+        return Ok(());
+    }
+    let Some(apt) = apt() else {
+        eprintln!("to build with all features, this may be missing: {}", packages.join(", "));
+        return Ok(());
+    };
+    if !apt_install(&apt, &packages)? {
+        bail!("apt-get could not install {}, which building with all features needs", packages.join(", "));
+    }
+    Ok(())
+}
+
+/// `false`: it failed.
+fn apt_install(apt: &[PathBuf], packages: &[&str]) -> Result<bool> {
+    eprintln!("installing {}", packages.join(", "));
+    // Lists that cannot be brought up to date may still do.
+    let _ = apt_get(apt, &["update", "--quiet=2"]);
+    let install = ["install", "--yes", "--quiet=2", "--no-install-recommends"];
+    apt_get(apt, &[install.as_slice(), packages].concat())
 }
 
 /// What apt-get is called by, with the rights that it needs.

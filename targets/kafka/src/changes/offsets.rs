@@ -1,8 +1,8 @@
 use std::collections::BTreeMap;
-use std::time::Duration;
+use std::sync::mpsc;
 
-use flamingock_core::BackendError;
 use flamingock_core::change::TargetState;
+use flamingock_core::{BackendError, BackendErrorKind};
 use rdkafka::consumer::{CommitMode, Consumer};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::{Offset, TopicPartitionList};
@@ -99,21 +99,24 @@ fn reset(operation: &Operation, group: &str, topic: &str, to: &Offsets) -> Resul
         list.add_partition_offset(topic, *partition, Offset::Offset(*offset))
             .map_err(|error| operation.failed(&error))?;
     }
-    look.consumer.commit(&list, CommitMode::Async).map_err(|error| operation.failed(&error))?;
-    let mut answer = None;
-    operation.wait_for(Duration::MAX, || {
-        let _ = look.consumer.poll(Duration::from_millis(20));
-        answer = look.consumer.context().committed();
-        Ok(answer.is_some())
-    })?;
-    match answer {
-        Some(Ok(partitions)) => match partitions.into_iter().find_map(|(_, answer)| answer.err()) {
-            Some(error) => Err(refused(operation, &error)),
-            None => Ok(()),
-        },
-        Some(Err(error)) => Err(refused(operation, &error)),
-        None => Err(operation.refused_with(RDKafkaErrorCode::OperationTimedOut)),
+    // The driver tells how a commit ended only to who waits for it without a limit.
+    let (answer, answered) = mpsc::channel();
+    let committer = operation.look(Some(group))?.consumer;
+    operation.connection.aside(move || {
+        let _ = answer.send(committer.commit(&list, CommitMode::Sync));
+    });
+    match answered.recv_timeout(operation.left()) {
+        Ok(Err(error)) => return Err(refused(operation, &error)),
+        Ok(Ok(())) => {}
+        Err(_) => return Err(operation.refused_with(RDKafkaErrorCode::OperationTimedOut)),
     }
+    if committed(&look, topic, wanted.keys().copied())? == wanted {
+        return Ok(());
+    }
+    Err(operation.error(
+        BackendErrorKind::Other,
+        "the group stands elsewhere: somebody else has committed offsets for it; stop the group's consumers first",
+    ))
 }
 
 /// A group with consumers at work refuses in several ways.

@@ -12,7 +12,7 @@ use rdkafka::producer::{FutureProducer, Producer};
 
 use super::marks::{Marks, Meaning};
 use super::{KafkaChanges, Record};
-use crate::connection::{Connection, Operation};
+use crate::connection::{Connection, Operation, Passing};
 use crate::errors;
 
 /// How long a broker keeps a transaction open whose producer has died, unless told otherwise.
@@ -138,6 +138,7 @@ fn begin(
     }
     config.set("transactional.id", &marks.transactional_id);
     let producer: FutureProducer = connection.create("create producer", &config)?;
+    let producer = Passing::new(producer);
     producer.init_transactions(operation.left()).map_err(|error| operation.failed(&error))?;
     // Nobody older can commit any more: what is there now is all there is.
     if finished(marks.done(&look)?) {
@@ -158,7 +159,7 @@ fn begin(
 pub struct KafkaTransaction {
     connection: Arc<Connection>,
     /// None once it has ended.
-    producer: Option<FutureProducer>,
+    producer: Option<Passing<FutureProducer>>,
     marks: Marks,
     meaning: Meaning,
     /// Of what was sent, in this order.
@@ -291,7 +292,7 @@ impl Drop for KafkaTransaction {
     fn drop(&mut self) {
         if let Some(producer) = self.producer.take() {
             let timeout = self.connection.timeout();
-            self.connection.clean_up(move || {
+            self.connection.aside(move || {
                 // If not, the broker ends it some time.
                 let _ = producer.abort_transaction(timeout);
             });
