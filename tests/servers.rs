@@ -107,6 +107,7 @@ async fn ddl_that_fails_half_way_is_an_issue_that_says_partially_applied(kind: K
 async fn a_commit_whose_answer_is_lost_takes_effect_once_and_is_known(kind: Kind) {
     let Fresh { place, .. } = &fresh(kind).await;
     let proxy = Proxy::in_front_of(proxy::server(&place.database).expect("a server")).await.expect("listens");
+    let proxy = proxy.losing_a_commit();
     let database = proxy.url(&place.database).expect("a URL");
     let proxied = Place { database, ..place.clone() };
     let outcome = start(&proxied, Scenario::Transactional).await;

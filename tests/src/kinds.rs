@@ -77,9 +77,17 @@ impl Kind {
     /// # Errors
     /// When it cannot be made.
     pub async fn fresh(self) -> Result<Fresh> {
+        self.fresh_on(self.server()?).await
+    }
+
+    /// The same on a server at this URL; [`None`]: it needs none.
+    ///
+    /// # Errors
+    /// When it cannot be made.
+    pub async fn fresh_on(self, server: Option<String>) -> Result<Fresh> {
         let dir = tempfile::tempdir()?;
         let file = |name: &str| format!("sqlite://{}?mode=rwc", dir.path().join(name).display());
-        let (audit, database) = match self.server()? {
+        let (audit, database) = match server {
             None if self == Self::Sqlite => (file("audit.db"), file("target.db")),
             None => (file("audit.db"), file("audit.db")),
             Some(server) => {
@@ -91,9 +99,30 @@ impl Kind {
                 (url.clone(), url)
             }
         };
-        let place = Place { audit, database, folder: dir.path().join("folder") };
+        let place = Place { audit, database, folder: dir.path().join("folder"), patience: None };
         place.execute(&["CREATE TABLE effects (id VARCHAR(64) NOT NULL)"]).await?;
         Ok(Fresh { place, _dir: dir })
+    }
+
+    /// Removes the database of a place.
+    ///
+    /// # Errors
+    /// When it cannot be removed.
+    pub async fn remove(self, server: &str, fresh: &Fresh) -> Result<()> {
+        let (_, _, path) = proxy::parts(&fresh.place.database)?;
+        let name = path.trim_start_matches('/');
+        match self {
+            Self::Sqlite | Self::SqliteOneFile => {}
+            Self::MariaDb | Self::MySql => {
+                let drop = raw_sql(AssertSqlSafe(format!("DROP DATABASE {name}")));
+                drop.execute(&MySqlPool::connect(server).await?).await?;
+            }
+            Self::Postgres | Self::PgBouncer => {
+                let drop = raw_sql(AssertSqlSafe(format!("DROP DATABASE {name} WITH (FORCE)")));
+                drop.execute(&PgPool::connect(server).await?).await?;
+            }
+        }
+        Ok(())
     }
 
     async fn create(self, server: &str, name: &str) -> Result<()> {

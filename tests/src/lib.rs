@@ -2,6 +2,8 @@
 //! and its processes.
 
 pub mod changes;
+pub mod chaos;
+
 pub mod kinds;
 pub mod place;
 pub mod proxy;

@@ -3,16 +3,19 @@
 use std::collections::BTreeMap;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail};
 use clap::Args;
 use flamingock::audit::AuditStore;
 use flamingock::lock::LockStore;
 use flamingock::prelude::*;
-use flamingock::sqlx::{AssertSqlSafe, MySqlPool, PgPool, Row as _, SqlitePool, raw_sql};
+use flamingock::sqlx::{AssertSqlSafe, MySqlPool, PgPool, SqlitePool, raw_sql};
 use flamingock::target::NonTransactionalTarget;
 
-use crate::changes::{broken, concurrently, fifty, manual, retried, transactional, verified};
+use crate::changes::{
+    Effects as _, broken, concurrently, fifty, manual, mixed, retried, transactional, verified,
+};
 
 /// A folder of files as a target without transactions. Each effect is a line in a file.
 #[derive(Debug, Clone)]
@@ -33,13 +36,27 @@ impl Folder {
     /// # Errors
     /// When the file cannot be written.
     pub fn add_line(&self, name: &str) -> std::io::Result<()> {
+        self.write_line(name, "x")
+    }
+
+    /// Adds a line that says something.
+    ///
+    /// # Errors
+    /// When the file cannot be written.
+    pub fn write_line(&self, name: &str, line: &str) -> std::io::Result<()> {
         let mut file = std::fs::OpenOptions::new().create(true).append(true).open(self.0.join(name))?;
-        file.write_all(b"x\n")
+        file.write_all(format!("{line}\n").as_bytes())
     }
 
     /// How many lines the file has.
     pub fn lines(&self, name: &str) -> usize {
-        std::fs::read_to_string(self.0.join(name)).map_or(0, |text| text.lines().count())
+        self.read_lines(name).len()
+    }
+
+    /// The lines of a file; none when there is no file.
+    pub fn read_lines(&self, name: &str) -> Vec<String> {
+        let text = std::fs::read_to_string(self.0.join(name)).unwrap_or_default();
+        text.lines().map(str::to_owned).collect()
     }
 }
 
@@ -55,6 +72,10 @@ pub struct Place {
     /// The folder that changes write to.
     #[arg(long)]
     pub folder: PathBuf,
+    /// How long a change waits for a lock of the database, and may stand still there, in milliseconds;
+    /// unless told, what targets have by default.
+    #[arg(long)]
+    pub patience: Option<u64>,
 }
 
 /// A database of any kind.
@@ -83,12 +104,14 @@ impl Place {
     }
 
     /// The place as arguments of a replica.
-    pub fn args(&self) -> [String; 3] {
-        [
+    pub fn args(&self) -> Vec<String> {
+        let patience = self.patience.map(|patience| format!("--patience={patience}"));
+        let place = [
             format!("--audit={}", self.audit),
             format!("--database={}", self.database),
             format!("--folder={}", self.folder.display()),
-        ]
+        ];
+        place.into_iter().chain(patience).collect()
     }
 
     /// A builder with audit store and targets.
@@ -104,10 +127,21 @@ impl Place {
             Database::Postgres(pool) => builder.audit_store(PostgresAuditStore::new(pool)),
             Database::MySql(pool) => builder.audit_store(MySqlAuditStore::new(pool)),
         };
+        let patience = self.patience.map(Duration::from_millis);
+        macro_rules! patient {
+            ($target:expr $(, $method:ident)+) => {
+                match patience {
+                    Some(patience) => builder.target($target$(.$method(patience))+),
+                    None => builder.target($target),
+                }
+            };
+        }
         Ok(match open(&self.database).await.context("database")? {
-            Database::Sqlite(pool) => builder.target(SqliteTarget::new("db", pool)),
-            Database::Postgres(pool) => builder.target(PostgresTarget::new("db", pool)),
-            Database::MySql(pool) => builder.target(MySqlTarget::new("db", pool)),
+            Database::Sqlite(pool) => patient!(SqliteTarget::new("db", pool), lock_timeout),
+            Database::Postgres(pool) => {
+                patient!(PostgresTarget::new("db", pool), lock_timeout, idle_timeout)
+            }
+            Database::MySql(pool) => patient!(MySqlTarget::new("db", pool), lock_timeout),
         })
     }
 
@@ -145,19 +179,39 @@ impl Place {
     /// # Errors
     /// When the database cannot be read.
     pub async fn effects(&self) -> Result<BTreeMap<String, usize>> {
-        let sql = raw_sql("SELECT id FROM effects");
-        let ids: Vec<String> = match open(&self.database).await? {
-            Database::Sqlite(pool) => {
-                sql.fetch_all(&pool).await?.iter().map(|row| row.try_get(0)).collect::<Result<_, _>>()
-            }
-            Database::Postgres(pool) => {
-                sql.fetch_all(&pool).await?.iter().map(|row| row.try_get(0)).collect()
-            }
-            Database::MySql(pool) => sql.fetch_all(&pool).await?.iter().map(|row| row.try_get(0)).collect(),
-        }?;
         let mut counts = BTreeMap::new();
-        ids.into_iter().for_each(|id| *counts.entry(id).or_default() += 1);
+        self.rows().await?.into_iter().for_each(|id| *counts.entry(id).or_default() += 1);
         Ok(counts)
+    }
+
+    /// Every row that a change has added.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub async fn rows(&self) -> Result<Vec<String>> {
+        Ok(match open(&self.database).await? {
+            Database::Sqlite(pool) => pool.acquire().await?.effects("").await?,
+            Database::Postgres(pool) => pool.acquire().await?.effects("").await?,
+            Database::MySql(pool) => pool.acquire().await?.effects("").await?,
+        })
+    }
+
+    /// Adds the [mixed] changes of a seed, and their stages.
+    ///
+    /// # Errors
+    /// When the folder cannot be created.
+    pub fn mixed(&self, seed: u64, builder: FlamingockBuilder) -> Result<FlamingockBuilder> {
+        use flamingock::sqlx::{MySqlConnection, PgConnection, SqliteConnection};
+        let kind = self.database.split(':').next().unwrap_or_default();
+        let change = match kind {
+            "sqlite" => mixed::change::<SqliteConnection>,
+            "postgres" => mixed::change::<PgConnection>,
+            _ => mixed::change::<MySqlConnection>,
+        };
+        let builder =
+            mixed::STAGES.into_iter().fold(builder, |builder, name| builder.stage(Stage::new(name)));
+        let builder = builder.dependency(self.folder()?);
+        Ok(mixed::specs(seed).iter().map(change).fold(builder, FlamingockBuilder::change))
     }
 
     /// Adds the changes of a scenario, as the kind of database has them.

@@ -1,18 +1,54 @@
-//! A TCP proxy that loses answers.
+//! A TCP proxy that cuts, delays and swallows.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::tcp::{ReadHalf, WriteHalf};
 use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::watch;
 
-/// Forwards connections to a server. To the first connection that commits an effect it passes on
-/// nothing any more: the commit arrives, its answer does not.
+/// Forwards connections to a server, as the weather allows.
 #[derive(Debug)]
 pub struct Proxy {
     port: u16,
-    swallowed: Arc<AtomicBool>,
+    sky: watch::Sender<Sky>,
+    lost_commit: Arc<LostCommit>,
+}
+
+/// What becomes of what is sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Weather {
+    /// It arrives.
+    Fair,
+    /// It arrives later.
+    Slow(Duration),
+    /// Requests arrive, answers do not.
+    Deaf,
+    /// Nothing arrives.
+    Gone,
+}
+
+impl Weather {
+    fn loses(self) -> bool {
+        matches!(self, Self::Deaf | Self::Gone)
+    }
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Sky {
+    weather: Weather,
+    /// Connections of an earlier age are cut.
+    age: u64,
+}
+
+/// The first connection that commits an effect gets no answer from then on: the commit arrives.
+#[derive(Debug, Default)]
+struct LostCommit {
+    wanted: AtomicBool,
+    happened: AtomicBool,
 }
 
 impl Proxy {
@@ -23,14 +59,28 @@ impl Proxy {
     pub async fn in_front_of(server: String) -> Result<Self> {
         let listener = TcpListener::bind("127.0.0.1:0").await?;
         let port = listener.local_addr()?.port();
-        let swallowed = Arc::new(AtomicBool::new(false));
-        let shared = Arc::clone(&swallowed);
+        let (sky, seen) = watch::channel(Sky { weather: Weather::Fair, age: 0 });
+        let lost_commit = Arc::<LostCommit>::default();
+        let shared = Arc::clone(&lost_commit);
         tokio::spawn(async move {
             while let Ok((client, _)) = listener.accept().await {
-                tokio::spawn(forward(client, server.clone(), Arc::clone(&shared)));
+                let wire = Wire {
+                    age: seen.borrow().age,
+                    sky: seen.clone(),
+                    deaf: AtomicBool::new(false),
+                    lost_commit: Arc::clone(&shared),
+                };
+                tokio::spawn(wire.forward(client, server.clone()));
             }
         });
-        Ok(Self { port, swallowed })
+        Ok(Self { port, sky, lost_commit })
+    }
+
+    /// The same, and it passes nothing on any more to the first connection that commits an effect.
+    #[must_use]
+    pub fn losing_a_commit(self) -> Self {
+        self.lost_commit.wanted.store(true, Ordering::SeqCst);
+        self
     }
 
     /// The URL of a database, through the proxy.
@@ -42,9 +92,22 @@ impl Proxy {
         Ok(format!("{before}127.0.0.1:{}{after}", self.port))
     }
 
-    /// Whether an answer was swallowed.
+    /// Whether the answer of a commit was swallowed.
     pub fn has_swallowed(&self) -> bool {
-        self.swallowed.load(Ordering::SeqCst)
+        self.lost_commit.happened.load(Ordering::SeqCst)
+    }
+
+    /// Changes the weather. Connections that have lost something are cut when it clears up.
+    pub fn set(&self, weather: Weather) {
+        self.sky.send_modify(|sky| {
+            sky.age += u64::from(sky.weather.loses());
+            sky.weather = weather;
+        });
+    }
+
+    /// Cuts all connections.
+    pub fn cut(&self) {
+        self.sky.send_modify(|sky| sky.age += 1);
     }
 }
 
@@ -64,41 +127,77 @@ pub(crate) fn parts(url: &str) -> Result<(&str, &str, &str)> {
     Ok((&url[..start], &url[start..end], &url[end..]))
 }
 
-async fn forward(mut client: TcpStream, server: String, swallowed: Arc<AtomicBool>) -> Result<()> {
-    let mut server = TcpStream::connect(server).await?;
-    let (mut from_server, mut to_server) = server.split();
-    let (mut from_client, mut to_client) = client.split();
-    let deaf = AtomicBool::new(false);
-    let asks = async {
+/// One connection.
+struct Wire {
+    age: u64,
+    sky: watch::Receiver<Sky>,
+    /// No answer goes over it any more.
+    deaf: AtomicBool,
+    lost_commit: Arc<LostCommit>,
+}
+
+impl Wire {
+    async fn forward(self, mut client: TcpStream, server: String) -> Result<()> {
+        let mut server = TcpStream::connect(server).await?;
+        let (mut from_server, mut to_server) = server.split();
+        let (mut from_client, mut to_client) = client.split();
+        let mut sky = self.sky.clone();
+        tokio::select! {
+            ended = self.requests(&mut from_client, &mut to_server) => ended,
+            ended = self.answers(&mut from_server, &mut to_client) => ended,
+            _ = sky.wait_for(|sky| sky.age != self.age) => Ok(()),
+        }
+    }
+
+    async fn requests(&self, from: &mut ReadHalf<'_>, to: &mut WriteHalf<'_>) -> Result<()> {
         let mut buffer = [0; 16 * 1024];
         let mut has_effect = false;
         loop {
-            let read = from_client.read(&mut buffer).await?;
-            if read == 0 {
-                return anyhow::Ok(());
-            }
+            let read = self.read(from, &mut buffer).await?;
             let says = |word: &[u8]| buffer[..read].windows(word.len()).any(|window| window == word);
             has_effect |= says(b"INSERT INTO effects");
-            if has_effect && says(b"COMMIT") && !swallowed.swap(true, Ordering::SeqCst) {
-                deaf.store(true, Ordering::SeqCst);
+            if has_effect && says(b"COMMIT") && self.lost_commit.begins() {
+                self.deaf.store(true, Ordering::SeqCst);
             }
-            to_server.write_all(&buffer[..read]).await?;
+            if self.weather().await != Weather::Gone {
+                to.write_all(&buffer[..read]).await?;
+            }
         }
-    };
-    let answers = async {
+    }
+
+    async fn answers(&self, from: &mut ReadHalf<'_>, to: &mut WriteHalf<'_>) -> Result<()> {
         let mut buffer = [0; 16 * 1024];
         loop {
-            let read = from_server.read(&mut buffer).await?;
-            if read == 0 {
-                return anyhow::Ok(());
-            }
-            if !deaf.load(Ordering::SeqCst) {
-                to_client.write_all(&buffer[..read]).await?;
+            let read = self.read(from, &mut buffer).await?;
+            if !self.weather().await.loses() && !self.deaf.load(Ordering::SeqCst) {
+                to.write_all(&buffer[..read]).await?;
             }
         }
-    };
-    tokio::select! {
-        ended = asks => ended,
-        ended = answers => ended,
+    }
+
+    /// Who closes the connection while nothing gets through is not heard, either.
+    async fn read(&self, from: &mut ReadHalf<'_>, buffer: &mut [u8]) -> Result<usize> {
+        let read = from.read(buffer).await.unwrap_or(0);
+        if read == 0 {
+            self.sky.clone().wait_for(|sky| !sky.weather.loses()).await?;
+            anyhow::bail!("closed");
+        }
+        Ok(read)
+    }
+
+    /// As it is when what was sent arrives.
+    async fn weather(&self) -> Weather {
+        let weather = self.sky.borrow().weather;
+        if let Weather::Slow(time) = weather {
+            tokio::time::sleep(time).await;
+        }
+        weather
+    }
+}
+
+impl LostCommit {
+    /// Whether this commit is the one.
+    fn begins(&self) -> bool {
+        self.wanted.load(Ordering::SeqCst) && !self.happened.swap(true, Ordering::SeqCst)
     }
 }

@@ -9,12 +9,12 @@ use nix::unistd::Pid;
 
 /// Ctrl-C, SIGTERM and SIGHUP end what runs at the moment, instead of this program: it has servers to
 /// stop and folders to remove.
-#[derive(Clone, Default)]
-pub(crate) struct Interrupt {
+#[derive(Debug, Clone, Default)]
+pub struct Interrupt {
     shared: Arc<(Mutex<State>, Condvar)>,
 }
 
-#[derive(Default)]
+#[derive(Debug, Default)]
 struct State {
     signals: u32,
     running: Option<Pid>,
@@ -22,7 +22,10 @@ struct State {
 
 impl Interrupt {
     /// Listens from now on. Once per process.
-    pub(crate) fn listen() -> Result<Self> {
+    ///
+    /// # Errors
+    /// When something listens already.
+    pub fn listen() -> Result<Self> {
         let interrupt = Self::default();
         let handler = interrupt.clone();
         ctrlc::set_handler(move || handler.signalled()).context("signals cannot be listened to")?;
@@ -44,8 +47,11 @@ impl Interrupt {
         self.shared.1.notify_all();
     }
 
-    /// An error once a signal has come.
-    pub(crate) fn check(&self) -> Result<()> {
+    /// Whether a signal has come.
+    ///
+    /// # Errors
+    /// Once it has.
+    pub fn check(&self) -> Result<()> {
         if self.state().signals > 0 {
             bail!("interrupted");
         }

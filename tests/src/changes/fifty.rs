@@ -1,11 +1,10 @@
 //! Fifty changes, made by hand: every other one is a counter in a file, without a transaction.
 
-use std::any::{TypeId, type_name};
 use std::sync::Arc;
 
-use flamingock::change::{Body, Change, Method, MethodError, Order, Param, ParamKind, Source};
+use flamingock::change::{Body, Change, Method, MethodError, Order, ParamKind, Source};
 
-use super::Effects;
+use super::{Effects, param};
 use crate::place::Folder;
 
 /// How many there are.
@@ -48,14 +47,4 @@ fn row<C: Effects>(id: String) -> Method {
         })
     }));
     Method { params: vec![param::<C>(ParamKind::Exclusive)], body }
-}
-
-fn param<T: 'static>(kind: ParamKind) -> Param {
-    Param {
-        name: "it".to_owned(),
-        kind,
-        type_id: TypeId::of::<T>(),
-        type_name: type_name::<T>(),
-        line: line!(),
-    }
 }

@@ -17,7 +17,7 @@ use std::env;
 use anyhow::{Context, Result, bail};
 
 pub(crate) use self::packages::prepare;
-use self::server::Server;
+pub use self::server::Server;
 use crate::interrupt::Interrupt;
 
 /// A kind of server that tests know.
@@ -80,7 +80,8 @@ const SERVICES: [Service; 8] = [
 ];
 
 /// All servers that there are: started here, or given. Dropped, those started here stop.
-pub(crate) struct Services {
+#[derive(Debug)]
+pub struct Services {
     started: Vec<Server>,
     given: Vec<&'static str>,
 }
@@ -96,8 +97,41 @@ impl Services {
         Self::start_those(|service| names.contains(&service.name), interrupt)
     }
 
+    /// Starts those with these names although the environment may name others: they are one's own, to be
+    /// crashed.
+    ///
+    /// # Errors
+    /// When one is not installed and cannot be, or does not start.
+    pub fn own(names: &[&str], interrupt: &Interrupt) -> Result<Self> {
+        Self::start_each(|service| names.contains(&service.name), |_| false, interrupt)
+    }
+
+    /// Whether the programs of these servers are here.
+    #[must_use]
+    pub fn are_installed(names: &[&str]) -> bool {
+        let mut wanted = SERVICES.into_iter().filter(|service| names.contains(&service.name));
+        wanted.all(|service| service.own.is_some_and(|own| packages::program(own.program).is_ok()))
+    }
+
+    /// One of those that were started here.
+    ///
+    /// # Errors
+    /// When it was not.
+    pub fn server(&mut self, name: &str) -> Result<&mut Server> {
+        let server = self.started.iter_mut().find(|server| server.name == name);
+        server.with_context(|| format!("{name} was not started here"))
+    }
+
     fn start_those(wanted: impl Fn(&Service) -> bool, interrupt: &Interrupt) -> Result<Self> {
         let is_given = |service: &Service| env::var_os(service.variable).is_some_and(|url| !url.is_empty());
+        Self::start_each(wanted, is_given, interrupt)
+    }
+
+    fn start_each(
+        wanted: impl Fn(&Service) -> bool,
+        is_given: impl Fn(&Service) -> bool,
+        interrupt: &Interrupt,
+    ) -> Result<Self> {
         let (given, absent): (Vec<_>, Vec<_>) = SERVICES.into_iter().filter(wanted).partition(is_given);
         let own: Vec<_> = absent
             .into_iter()

@@ -27,6 +27,7 @@ pub(super) fn start(running: &[Server], interrupt: &Interrupt) -> Result<Option<
          auth_file = {users}\n\
          pool_mode = transaction\n\
          default_pool_size = 20\n\
+         server_login_retry = 0.2\n\
          max_client_conn = 1000\n\
          ignore_startup_parameters = extra_float_digits\n",
         server = postgres.port,

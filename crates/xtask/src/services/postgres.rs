@@ -8,7 +8,9 @@ pub(super) const NAME: &str = "postgres";
 
 /// It counts its statements (`pg_stat_statements`), and takes the connections of many replicas.
 pub(super) fn start(_running: &[Server], interrupt: &Interrupt) -> Result<Option<Server>> {
-    let home = Home::new(NAME, "postgres")?;
+    let mut home = Home::new(NAME, "postgres")?;
+    // "Immediate": killed, it would leave its processes behind.
+    home.crash = Signal::SIGQUIT;
     let data = home.path().join("data");
     home.prepare("initdb", |initdb| {
         initdb.args(["--username=postgres", "--auth=trust", "--no-sync", "--encoding=UTF8", "--locale=C"]);

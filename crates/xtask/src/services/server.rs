@@ -18,16 +18,64 @@ use crate::interrupt::Interrupt;
 const START_TIMEOUT: Duration = Duration::from_secs(60);
 const STOP_TIMEOUT: Duration = Duration::from_secs(15);
 const POLL: Duration = Duration::from_millis(50);
+const LOG: &str = "log";
 
 /// A server process of ours. Dropped, it stops, and its folder goes.
-pub(crate) struct Server {
+#[derive(Debug)]
+pub struct Server {
     pub(crate) name: &'static str,
     pub(crate) port: u16,
     pub(crate) url: String,
     child: Child,
+    /// What started it, and what asks whether it answers.
+    commands: (Command, Command),
     stop: Signal,
+    crash: Signal,
     // After the child: a field is dropped after what stands above it.
-    _home: TempDir,
+    home: TempDir,
+}
+
+impl Server {
+    /// Where it is.
+    #[must_use]
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// Ends it at once: it can save nothing, and recovers from what it has on disk when it is
+    /// [started again](Self::start_again).
+    ///
+    /// # Errors
+    /// When it cannot be ended.
+    pub fn crash(&mut self) -> Result<()> {
+        kill(Pid::from_raw(i32::try_from(self.child.id())?), self.crash)?;
+        self.child.wait()?;
+        Ok(())
+    }
+
+    /// Starts it after a [crash](Self::crash), where it was. By the thread that started it at first: the
+    /// server ends with that.
+    ///
+    /// # Errors
+    /// When it does not answer again.
+    pub fn start_again(&mut self, interrupt: &Interrupt) -> Result<()> {
+        self.child = self.commands.0.spawn()?;
+        self.answers(interrupt)
+    }
+
+    /// Waits until it answers.
+    fn answers(&mut self, interrupt: &Interrupt) -> Result<()> {
+        let since = Instant::now();
+        while !self.commands.1.status()?.success() {
+            let ended = self.child.try_wait()?.is_some();
+            if ended || since.elapsed() > START_TIMEOUT {
+                let log = fs::read_to_string(self.home.path().join(LOG)).unwrap_or_default();
+                bail!("{} {}:\n{log}", self.name, if ended { "ended" } else { "does not answer" });
+            }
+            interrupt.sleep(POLL)?;
+        }
+        Ok(())
+    }
 }
 
 impl Drop for Server {
@@ -58,6 +106,8 @@ pub(crate) struct Home {
     folder: TempDir,
     user: Option<User>,
     pub(crate) port: u16,
+    /// What ends it at once, with all its processes.
+    pub(crate) crash: Signal,
 }
 
 impl Home {
@@ -73,7 +123,7 @@ impl Home {
             chown(folder.path(), Some(user.uid.as_raw()), Some(user.gid.as_raw()))?;
         }
         let port = free_port()?;
-        Ok(Self { name, folder, user, port })
+        Ok(Self { name, folder, user, port, crash: Signal::SIGKILL })
     }
 
     /// The folder of its own.
@@ -119,8 +169,7 @@ impl Home {
         url: String,
         interrupt: &Interrupt,
     ) -> Result<Server> {
-        let log = self.path().join("log");
-        let output = File::create(&log)?;
+        let output = File::create(self.path().join(LOG))?;
         let mut command = self.server(program, stop)?;
         arguments(&mut command);
         command.stdout(output.try_clone()?).stderr(output);
@@ -129,17 +178,17 @@ impl Home {
         let mut ask_command = self.command(packages::program(ready)?);
         ask(&mut ask_command);
         ask_command.stdout(Stdio::null()).stderr(Stdio::null());
-        let mut server = Server { name: self.name, port: self.port, url, child, stop, _home: self.folder };
-
-        let since = Instant::now();
-        while !ask_command.status()?.success() {
-            let ended = server.child.try_wait()?.is_some();
-            if ended || since.elapsed() > START_TIMEOUT {
-                let log = fs::read_to_string(&log).unwrap_or_default();
-                bail!("{program} {}:\n{log}", if ended { "ended" } else { "does not answer" });
-            }
-            interrupt.sleep(POLL)?;
-        }
+        let mut server = Server {
+            name: self.name,
+            port: self.port,
+            url,
+            child,
+            commands: (command, ask_command),
+            stop,
+            crash: self.crash,
+            home: self.folder,
+        };
+        server.answers(interrupt)?;
         Ok(server)
     }
 
