@@ -19,6 +19,8 @@ pub(crate) fn text(error: &KafkaError) -> String {
             format!("setting `{key}`: {description}{}", without_openssl(description))
         }
         KafkaError::ClientCreation(description) => format!("{description}{}", without_openssl(description)),
+        // Not only the admin client's.
+        KafkaError::AdminOp(code) => code.to_string(),
         error => error.to_string(),
     }
 }
@@ -130,4 +132,50 @@ pub(crate) fn remedy(code: RDKafkaErrorCode) -> Option<&'static str> {
         _ => return None,
     };
     Some(remedy)
+}
+
+#[cfg(test)]
+mod tests {
+    use rdkafka::error::{KafkaResult, RDKafkaErrorCode as Code};
+
+    use super::*;
+
+    #[test]
+    fn errors_of_the_driver_become_ours() {
+        use BackendErrorKind::{Denied, InvalidData, LeaseLost, Misconfigured, Other, Unavailable};
+        for (error, expected) in [
+            (KafkaError::MetadataFetch(Code::BrokerTransportFailure), Unavailable),
+            (KafkaError::MetadataFetch(Code::AllBrokersDown), Unavailable),
+            (KafkaError::Global(Code::Resolve), Unavailable),
+            (KafkaError::MessageProduction(Code::MessageTimedOut), Unavailable),
+            (KafkaError::AdminOp(Code::OperationTimedOut), Unavailable),
+            (KafkaError::ConsumerCommit(Code::NotCoordinator), Unavailable),
+            (KafkaError::Global(Code::Authentication), Denied),
+            (KafkaError::AdminOp(Code::TopicAuthorizationFailed), Denied),
+            (KafkaError::Global(Code::SSL), Misconfigured),
+            (KafkaError::MessageProduction(Code::Fenced), LeaseLost),
+            (KafkaError::MessageProduction(Code::ProducerFenced), LeaseLost),
+            (KafkaError::AdminOp(Code::TopicAlreadyExists), InvalidData),
+            (KafkaError::AdminOp(Code::UnknownTopicOrPartition), InvalidData),
+            (KafkaError::MessageProduction(Code::MessageSizeTooLarge), InvalidData),
+            (KafkaError::AdminOpCreation("no name".to_owned()), InvalidData),
+            (KafkaError::ClientCreation("no broker".to_owned()), Misconfigured),
+            (KafkaError::ConsumerCommit(Code::UnknownMemberId), Other),
+            (KafkaError::Canceled, Other),
+        ] {
+            assert_eq!(kind(&error), expected, "{error}");
+        }
+    }
+
+    #[test]
+    fn a_secret_is_not_in_the_text_of_a_refused_setting() {
+        let refused = |name: &str, value: &str| -> KafkaResult<_> {
+            let mut config = rdkafka::ClientConfig::new();
+            config.set(name, value).create_native_config().map(drop)
+        };
+        let told = text(&refused("ssl.key.pem", "hunter2").expect_err("no key"));
+        assert_eq!(told, "the value of `ssl.key.pem` is not valid");
+        let told = text(&refused("acks", "hunter2").expect_err("no number"));
+        assert!(told.starts_with("setting `acks`: "), "{told}");
+    }
 }

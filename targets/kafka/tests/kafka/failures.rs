@@ -177,6 +177,9 @@ pub(crate) async fn settings_that_cannot_work_are_told_before_any_io() {
     let tls = broker.config().set("security.protocol", "ssl").clone();
     if !cfg!(feature = "tls") {
         assert_told(&KafkaTarget::new("events", tls).unwrap_err(), kind, &["kafka-tls"]);
+        let mut scram = broker.sasl("flamingock", PASSWORD);
+        scram.set("sasl.mechanism", "SCRAM-SHA-512");
+        assert_told(&KafkaTarget::new("events", scram).unwrap_err(), kind, &["kafka-tls"]);
     }
 }
 
