@@ -33,7 +33,8 @@ pub(super) fn pauses() -> impl Iterator<Item = Duration> {
 }
 
 /// Repeats an operation that is safe to repeat while its error is temporary; all attempts together
-/// end within the limit.
+/// end within the limit. When the last one is cut short by that, the error is that of the one before,
+/// which says why: who has the lock that was waited for.
 pub(super) async fn retrying<T, F>(
     limit: Duration,
     operation: &'static str,
@@ -44,13 +45,46 @@ where
 {
     let deadline = Instant::now() + limit;
     let mut pauses = pauses();
+    let mut before = None;
     loop {
-        let answer = within(deadline.saturating_duration_since(Instant::now()), operation, call()).await;
-        match (answer, pauses.next()) {
+        let left = deadline.saturating_duration_since(Instant::now());
+        let mut answered = false;
+        let attempt = async {
+            let answer = call().await;
+            answered = true;
+            answer
+        };
+        match (within(left, operation, attempt).await, pauses.next()) {
             (Err(error), Some(pause)) if error.is_temporary() && Instant::now() + pause < deadline => {
+                before = Some(error);
                 tokio::time::sleep(pause).await;
             }
+            (Err(error), _) => return Err(before.filter(|_| !answered).unwrap_or(error)),
             (answer, _) => return answer,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::Cell;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn an_attempt_that_the_limit_cuts_short_does_not_hide_why_the_one_before_failed() {
+        let attempts = Cell::new(0);
+        let call = || async {
+            attempts.set(attempts.get() + 1);
+            if attempts.get() > 1 {
+                std::future::pending::<()>().await;
+            }
+            Err::<(), _>(BackendError::new(BackendErrorKind::Unavailable, "lock", "somebody has it"))
+        };
+        let error = retrying(Duration::from_millis(300), "lock", call).await.unwrap_err();
+        assert!(error.to_string().contains("somebody has it"), "{error}");
+        assert_eq!(attempts.get(), 2);
+        let error = retrying(Duration::from_millis(50), "lock", call).await.unwrap_err();
+        assert!(error.to_string().contains("no answer"), "{error}");
     }
 }
