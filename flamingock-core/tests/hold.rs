@@ -66,7 +66,7 @@ async fn what_is_undone_and_held_is_not_run_until_it_is_released() {
     let house = House::new();
     let app = applied(&house).await;
     let report = app.undo_with(&hold(&["b"])).await.expect("undoes");
-    assert_eq!((report.status, report.changes.applied), (RunStatus::Success, 1));
+    assert_eq!((report.status, report.changes.undone), (RunStatus::Success, 1));
     let latest = house.store.latest(&orders()).await.expect("reads");
     let entry = latest.iter().find(|entry| entry.change == "b").expect("is there");
     assert_eq!((entry.operation, entry.operator.as_deref()), (Operation::Hold, Some("jane")));
@@ -188,7 +188,7 @@ async fn what_is_rolled_back_already_is_held_as_well() {
     let refused = app.undo(&["c"]).await.expect_err("is not applied");
     assert!(refused.to_string().contains("`c` is not applied"), "{refused}");
     let report = app.undo_with(&hold(&["c", "b", "c"])).await.expect("holds both");
-    assert_eq!((report.changes.applied, held(&report).as_slice()), (1, ["c"].as_slice()));
+    assert_eq!((report.changes.undone, held(&report).as_slice()), (1, ["c"].as_slice()));
     let refused = app.undo_with(&hold(&["c"])).await.expect_err("is held");
     assert!(refused.to_string().contains("`c` is held, since entry"), "{refused}");
     assert_eq!(app.run().await.expect("is complete").changes.held, 2);

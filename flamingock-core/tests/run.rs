@@ -554,7 +554,7 @@ async fn undo_runs_the_rollbacks_newest_first_and_the_next_run_applies_again() {
     assert!(house.db.get("a").is_some());
 
     let report = app.undo(&["a", "b"]).await.expect("undoes");
-    assert_eq!(report.changes.applied, 2);
+    assert_eq!(report.changes.undone, 2);
     assert_eq!((house.db.get("a"), house.flags.get("b")), (None, None));
     assert_eq!(house.log().await[6..], ["b STARTED", "b ROLLED_BACK", "a STARTED", "a ROLLED_BACK"]);
 

@@ -12,6 +12,7 @@ use crate::config::Config;
 use crate::error::{Problem, Result};
 use crate::output::Output;
 use crate::place::{Naming, Place};
+use crate::render::quoted;
 use crate::secret::Secrets;
 
 /// What a command works with: the arguments that all share, and whoever can be asked.
@@ -160,12 +161,38 @@ impl Session {
         if self.app.is_some() {
             return typed;
         }
-        for (flag, value) in [("--service", &self.global.service), ("--tenant", &self.global.tenant)] {
-            if let Some(value) = value {
-                typed.push_str(&format!(" {flag} {}", crate::render::quoted(value)));
+        let Global { service, tenant, config, audit_store, .. } = &self.global;
+        let from_env = |name: &str, value: &str| std::env::var(name).is_ok_and(|set| set == value);
+        let config = config.as_ref().map(|path| path.display().to_string());
+        // What the environment says, it says to the next command, too.
+        for (flag, name, value) in [
+            ("--config", "", &config),
+            ("--audit-store", "FLAMINGOCK_AUDIT_STORE", audit_store),
+            ("--service", "FLAMINGOCK_SERVICE", service),
+            ("--tenant", "FLAMINGOCK_TENANT", tenant),
+        ] {
+            if let Some(value) = value.as_ref().filter(|value| !from_env(name, value)) {
+                typed.push_str(&format!(" {flag} {}", quoted(&self.secrets.redact(value))));
             }
         }
         typed
+    }
+
+    /// What to type after a command that needs the application.
+    pub(crate) fn typed_app(&self) -> String {
+        match (&self.app, &self.global.app, &self.config.app) {
+            (Some(_), ..) | (None, None, Some(_)) => String::new(),
+            (None, None, None) => " --app PATH".to_owned(),
+            (None, Some(path), _) => {
+                let mut typed = format!(" --app {}", quoted(&path.display().to_string()));
+                let args = self.global.app_args.iter().map(|arg| quoted(&arg.to_string_lossy()));
+                let args: Vec<String> = std::iter::once("--".to_owned()).chain(args).collect();
+                if args.len() > 1 {
+                    typed.push_str(&format!(" {}", args.join(" ")));
+                }
+                typed
+            }
+        }
     }
 
     // ---- the application ----

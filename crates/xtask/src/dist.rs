@@ -18,18 +18,19 @@ pub(crate) fn dist() -> Result<bool> {
     if musl {
         cargo.args(["--target", &target]);
     }
+    cargo.env("CARGO_PROFILE_RELEASE_STRIP", "symbols");
     if !cargo.status().context("cargo")?.success() {
         return Ok(false);
     }
-    let folder = env::var("CARGO_TARGET_DIR").map_or(workspace::root()?.join("target"), Into::into);
+    let folder = workspace::target()?;
     let folder = if musl { folder.join(&target) } else { folder };
     println!("{}", folder.join("release/flamingock").display());
     if musl {
-        println!("static (musl): it runs on any Linux of this architecture");
+        println!("static (musl): it needs no library of the machine that it runs on");
     } else {
         println!(
             "not static: it needs a C library (glibc) as new as this machine's. For a static one: \
-             rustup target add {target}, and a musl C compiler for SQLite"
+             rustup target add {target}, and musl-gcc for SQLite and TLS (the package musl-tools)"
         );
     }
     Ok(true)
@@ -37,7 +38,7 @@ pub(crate) fn dist() -> Result<bool> {
 
 /// Writes the manual pages of the `flamingock` command. `false`: it failed.
 pub(crate) fn man() -> Result<bool> {
-    let folder = workspace::root()?.join("target/man");
+    let folder = workspace::target()?.join("man");
     let mut cargo = workspace::cargo()?;
     cargo.args(["run", "--quiet", "--package", "flamingock-cli", "--", "man"]).arg(&folder);
     Ok(cargo.status().context("cargo")?.success())

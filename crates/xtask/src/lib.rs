@@ -66,7 +66,7 @@ enum Command {
     Prepare,
     /// Build the `flamingock` command for release: static where musl is installed
     Dist,
-    /// Write the manual pages of the `flamingock` command to `target/man`
+    /// Write the manual pages of the `flamingock` command to `man` in the target folder
     Man,
     /// Format the workspace, also the changes that `include_changes!` declares
     Fmt {

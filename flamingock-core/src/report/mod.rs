@@ -69,8 +69,11 @@ words! {
 pub struct Counters {
     /// All changes.
     pub total: usize,
-    /// Applied, recovered or undone by this run.
+    /// Applied, or found applied, by this run.
     pub applied: usize,
+    /// Undone by this run.
+    #[serde(default)]
+    pub undone: usize,
     /// Applied before.
     pub already_applied: usize,
     /// Held: they do not run until they are released.
@@ -86,6 +89,7 @@ impl std::ops::AddAssign for Counters {
     fn add_assign(&mut self, other: Self) {
         self.total += other.total;
         self.applied += other.applied;
+        self.undone += other.undone;
         self.already_applied += other.already_applied;
         self.held += other.held;
         self.failed += other.failed;

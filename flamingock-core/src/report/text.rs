@@ -98,20 +98,21 @@ fn stages(report: &Report) -> String {
 
 fn changes(counters: &Counters) -> String {
     let Counters { total, applied, already_applied, failed, not_reached, .. } = counters;
-    let held = held(counters);
+    let held = besides(counters);
     format!(
         "{total} total — {applied} newly applied, {already_applied} already applied{held}, {failed} failed, {not_reached} not reached"
     )
 }
 
-/// Most runs have none.
-fn held(counters: &Counters) -> String {
-    if counters.held == 0 { String::new() } else { format!(", {} held", counters.held) }
+/// What most runs have none of.
+fn besides(counters: &Counters) -> String {
+    let some = |count: usize, what: &str| (count > 0).then(|| format!(", {count} {what}"));
+    [some(counters.undone, "undone"), some(counters.held, "held")].into_iter().flatten().collect()
 }
 
 pub(super) fn summary(report: &Report) -> String {
     let Counters { applied, already_applied, failed, not_reached, .. } = report.changes;
-    let (took, held) = (time(report.duration_ms), held(&report.changes));
+    let (took, held) = (time(report.duration_ms), besides(&report.changes));
     match report.status {
         RunStatus::Disabled => "Flamingock is disabled: nothing was looked at".to_owned(),
         RunStatus::NoChanges => {

@@ -110,7 +110,7 @@ impl Run<'_> {
             self.app.listeners.tell(&Event::ChangeFinished { report: &report });
             let of = self.stage_report(stage);
             *match report.outcome {
-                ChangeOutcome::Undone => &mut of.changes.applied,
+                ChangeOutcome::Undone => &mut of.changes.undone,
                 ChangeOutcome::Held => &mut of.changes.held,
                 _ => &mut of.changes.failed,
             } += 1;

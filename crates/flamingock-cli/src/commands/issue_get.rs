@@ -31,9 +31,9 @@ pub(crate) async fn run(session: &Session, args: Args) -> Result<Done> {
         return Done::new(json!({ "issue": null }), text);
     };
     let life = shared::life(&operator, &latest.change).await?;
-    let program = session.typed();
+    let (program, app) = (session.typed(), session.typed_app());
     let (output, standing) = (&session.output, *standing);
-    let issue = Issue { output, life: &life, latest, standing, program: &program };
+    let issue = Issue { output, life: &life, latest, standing, program: &program, app: &app };
     let guidance = issue.guidance();
     let text = if args.guidance { guidance.clone() } else { issue.overview() + &guidance };
     let data = json!({

@@ -60,7 +60,7 @@ pub(crate) fn last_error(life: &[AuditEntry]) -> Option<String> {
     let run = &life.last()?.execution;
     let error =
         life.iter().rev().filter(|entry| entry.execution == *run).find_map(|entry| entry.error.as_ref())?;
-    Some(format!("{}: {}", error.type_name, error.message))
+    Some(error.to_string())
 }
 
 /// Asks for something that runs, and shows it as it goes.

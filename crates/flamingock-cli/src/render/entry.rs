@@ -129,7 +129,7 @@ pub(crate) fn life(output: &Output, entries: &[AuditEntry], named: bool) -> Stri
             text.push_str(&block(&format!("{name:<9} {fact}"), "        "));
         }
         if let Some(error) = &entry.error {
-            text.push_str(&block(&format!("error     {}: {}", error.type_name, error.message), "        "));
+            text.push_str(&block(&format!("error     {error}"), "        "));
             text.push_str(&block(&error.causes, "                  caused by: "));
         }
     }

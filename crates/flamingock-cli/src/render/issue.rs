@@ -35,6 +35,8 @@ pub(crate) struct Issue<'a> {
     pub(crate) standing: Standing,
     /// What to type before a command.
     pub(crate) program: &'a str,
+    /// What to type after a command that needs the application.
+    pub(crate) app: &'a str,
 }
 
 impl Issue<'_> {
@@ -74,7 +76,7 @@ impl Issue<'_> {
                 entry.operation
             );
             if let Some(error) = &entry.error {
-                text += &block(&format!("error: {}: {}", error.type_name, error.message), "            ");
+                text += &block(&format!("error: {error}"), "            ");
                 text += &block(&error.causes, "            caused by: ");
             }
         }
@@ -98,7 +100,7 @@ impl Issue<'_> {
     /// What to do, with the commands to type.
     pub(crate) fn guidance(&self) -> String {
         let mut text = self.section("WHAT TO DO");
-        let (program, id) = (self.program, quoted(&self.latest.change));
+        let (program, app, id) = (self.program, self.app, quoted(&self.latest.change));
         let mut say = |line: &str| {
             text.push_str(if line.is_empty() { "" } else { "  " });
             text.push_str(line);
@@ -125,7 +127,7 @@ impl Issue<'_> {
             }
             Standing::Uncertain => {
                 say("Start the application: it asks the target's marker first. To ask now:");
-                say(&format!("    {program} issue check -c {id} --app PATH"));
+                say(&format!("    {program} issue check -c {id}{app}"));
                 say("Rule by hand only where that cannot be done.");
             }
             Standing::Issue => {}
@@ -140,7 +142,7 @@ impl Issue<'_> {
             say("   Something in its transaction committed by itself: it may have a part of it.");
         }
         say("   Where the change has a #[verify] or a marker, the application can be asked:");
-        say(&format!("    {program} issue check -c {id} --app PATH"));
+        say(&format!("    {program} issue check -c {id}{app}"));
         say("");
         let force = if self.standing == Standing::Uncertain { " --force" } else { "" };
         say("2. Either the target has all of it (complete what is missing by hand first).");
@@ -153,7 +155,7 @@ impl Issue<'_> {
         if self.latest.tx_strategy == TxStrategy::NonTx && !self.latest.operation.is_undo() {
             say("");
             say("   If the change has a #[rollback], it can remove what is there:");
-            say(&format!("    {program} undo --change {id} --app PATH"));
+            say(&format!("    {program} undo --change {id}{app}"));
         }
         say("");
         say("3. Start the application: it goes on from here.");

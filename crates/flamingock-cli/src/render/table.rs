@@ -20,7 +20,7 @@ impl<'a> Table<'a> {
     pub(crate) fn widths(mut self, widths: &[u16]) -> Self {
         let taken: u16 = widths.iter().map(|width| width + 2).sum();
         // After the last column there is no gap.
-        let left = (width() + 2).saturating_sub(taken).clamp(12, 60);
+        let left = (width() + 2).saturating_sub(taken).clamp(12, 40);
         self.widths = Some(widths.iter().map(|width| if *width == 0 { left } else { *width }).collect());
         self
     }
