@@ -18,7 +18,6 @@ pub(crate) fn dist() -> Result<bool> {
     if musl {
         cargo.args(["--target", &target]);
     }
-    cargo.env("CARGO_PROFILE_RELEASE_STRIP", "symbols");
     if !cargo.status().context("cargo")?.success() {
         return Ok(false);
     }
