@@ -71,9 +71,9 @@ impl Flamingock {
         FlamingockBuilder::new()
     }
 
-    /// The same with one more listener.
+    /// The same application with one more listener.
     #[must_use]
-    pub(crate) fn listened_to(&self, listener: impl Fn(&Event<'_>) + Send + Sync + 'static) -> Self {
+    pub fn listened_to(&self, listener: impl Fn(&Event<'_>) + Send + Sync + 'static) -> Self {
         let mut listeners = (*self.listeners).clone();
         listeners.add(listener);
         Self { listeners: Arc::new(listeners), ..self.clone() }
@@ -174,6 +174,10 @@ impl FlamingockBuilder {
         }
         self.store = Some(store);
         self
+    }
+
+    pub(crate) fn has_audit_store(&self) -> bool {
+        self.store.is_some()
     }
 
     /// Keeps the lock elsewhere.

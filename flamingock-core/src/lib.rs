@@ -2,6 +2,7 @@
 //!
 //! Applications depend on the `flamingock` facade; authors of plugins depend on this crate.
 
+mod around;
 pub mod audit;
 mod backend;
 mod builder;
@@ -19,6 +20,7 @@ mod run;
 pub mod target;
 mod words;
 
+pub use around::Around;
 pub use backend::{BackendError, BackendErrorKind};
 pub use builder::{Flamingock, FlamingockBuilder, RunMode};
 pub use error::{RunError, RunErrorKind};

@@ -74,3 +74,9 @@
 
 pub mod conformance;
 pub mod entries;
+mod kit;
+
+pub use kit::{
+    At, CrashAt, Entry, FlamingockTest, Moment, Ran, Stairway, after, apply_rollback_apply, before,
+    crash_now, entry, entry_of, event,
+};

@@ -87,9 +87,28 @@ impl ChangeContext {
         self.progress.progress(&self.id, done, total, message);
     }
 
+    /// The same, whose progress is told to `listener`, too, as done, total and message, and to it first.
+    #[must_use]
+    pub fn listened_to(&self, listener: impl Fn(u64, u64, &str) + Send + Sync + 'static) -> Self {
+        let progress = Arc::new(Overheard { listener, next: Arc::clone(&self.progress) });
+        Self { progress, ..self.clone() }
+    }
+
     /// Whether the run is to stop. A long change looks at it between two steps.
     pub fn cancelled(&self) -> bool {
         self.cancelled.is_cancelled()
+    }
+}
+
+struct Overheard<F> {
+    listener: F,
+    next: Arc<dyn ProgressSink>,
+}
+
+impl<F: Fn(u64, u64, &str) + Send + Sync> ProgressSink for Overheard<F> {
+    fn progress(&self, change: &str, done: u64, total: u64, message: &str) {
+        (self.listener)(done, total, message);
+        self.next.progress(change, done, total, message);
     }
 }
 

@@ -1,0 +1,302 @@
+use std::future::Future;
+use std::panic::Location;
+
+use flamingock_core::audit::AuditEntry;
+use flamingock_core::change::CodeChange;
+use flamingock_core::report::{ChangeOutcome, Report};
+use flamingock_core::{Flamingock, RunError, RunErrorKind};
+
+use super::diff::compare;
+use super::entry::Entry;
+use super::event::ExpectedEvent;
+use super::fault::{At, CrashAt};
+use super::given::{Action, FlamingockTest, how};
+
+/// What a run did, and what is expected of it.
+///
+/// An error that no expectation names fails the test, too: where the value is dropped, or where the next
+/// run begins.
+#[derive(Debug)]
+pub struct Ran {
+    /// With the faults of the next run.
+    next: Option<FlamingockTest>,
+    happened: Happened,
+    /// Whether the entries were named.
+    audit: bool,
+    /// Whether the error was named.
+    error: bool,
+    /// The changes that were named as issues.
+    issues: Vec<String>,
+    place: &'static Location<'static>,
+}
+
+/// What happened in a run.
+#[derive(Debug)]
+pub(super) struct Happened {
+    /// [`None`]: it crashed.
+    pub(super) ended: Option<Result<Report, RunError>>,
+    /// Its entries.
+    pub(super) entries: Vec<AuditEntry>,
+    /// The newest entry of each change.
+    pub(super) latest: Vec<AuditEntry>,
+    pub(super) events: Vec<ExpectedEvent>,
+}
+
+impl Ran {
+    pub(super) fn new(app: Flamingock, happened: Happened, place: &'static Location<'static>) -> Self {
+        let next = Some(FlamingockTest::of(app));
+        Self { next, happened, audit: false, error: false, issues: Vec::new(), place }
+    }
+
+    /// The run recorded exactly these entries, in this order.
+    ///
+    /// # Panics
+    /// When it did not, with the difference.
+    #[track_caller]
+    pub fn then_audit(mut self, expected: impl IntoIterator<Item = Entry>) -> Self {
+        let expected: Vec<_> = expected.into_iter().collect();
+        if let Err(diff) = compare(&expected, &self.happened.entries) {
+            self.fail("the run recorded something else", &diff);
+        }
+        self.audit = true;
+        self
+    }
+
+    /// This is now the newest entry of each change that has any, in the order of the pipeline; changes
+    /// that the application no longer has come last.
+    ///
+    /// # Panics
+    /// When it is not, with the difference.
+    #[track_caller]
+    pub fn then_final_states(mut self, expected: impl IntoIterator<Item = Entry>) -> Self {
+        let expected: Vec<_> = expected.into_iter().collect();
+        let order: Vec<String> = self.pipeline_ids();
+        let place =
+            |entry: &AuditEntry| order.iter().position(|id| *id == entry.change).unwrap_or(order.len());
+        self.happened.latest.sort_by_key(|entry| (place(entry), entry.sequence));
+        if let Err(diff) = compare(&expected, &self.happened.latest) {
+            self.fail("the changes ended in other states", &diff);
+        }
+        self
+    }
+
+    /// These events were told, in this order, and no others.
+    ///
+    /// # Panics
+    /// When they were not, with the difference.
+    #[track_caller]
+    pub fn then_events(mut self, expected: impl IntoIterator<Item = ExpectedEvent>) -> Self {
+        let expected: Vec<_> = expected.into_iter().collect();
+        if let Err(diff) = compare(&expected, &self.happened.events) {
+            self.fail("other events were told", &diff);
+        }
+        self
+    }
+
+    /// The change of this type is an issue: it needs an operator.
+    ///
+    /// # Panics
+    /// When it is not, with those that are.
+    #[track_caller]
+    pub fn then_issue<C: CodeChange>(self) -> Self {
+        self.then_issue_of(C::ID)
+    }
+
+    /// The change with this id is an issue.
+    ///
+    /// # Panics
+    /// When it is not, with those that are.
+    #[track_caller]
+    pub fn then_issue_of(mut self, change: &str) -> Self {
+        let issues = self.issues_found();
+        if !issues.iter().any(|issue| issue == change) {
+            let found =
+                if issues.is_empty() { "there is none".to_owned() } else { format!("those are {issues:?}") };
+            self.fail(&format!("change `{change}` is no issue: {found}"), "");
+        }
+        self.issues.push(change.to_owned());
+        self
+    }
+
+    /// The run ended with an error, which `check` looks at (and panics when it is another).
+    ///
+    /// # Panics
+    /// When it ended well or crashed.
+    #[track_caller]
+    pub fn then_error(mut self, check: impl FnOnce(&RunError)) -> Self {
+        match &self.happened.ended {
+            Some(Err(error)) => check(error),
+            _ => self.fail("there is no error", ""),
+        }
+        self.error = true;
+        self
+    }
+
+    /// The run ended with an error of this kind.
+    ///
+    /// # Panics
+    /// When it did not.
+    #[track_caller]
+    pub fn then_error_kind(mut self, kind: RunErrorKind) -> Self {
+        match &self.happened.ended {
+            Some(Err(error)) if error.kind() == kind => {}
+            _ => self.fail(&format!("there is no error {kind}"), ""),
+        }
+        self.error = true;
+        self
+    }
+
+    /// The run ended well, and `check` looks at its report.
+    ///
+    /// # Panics
+    /// When it did not.
+    #[track_caller]
+    pub fn then_report(mut self, check: impl FnOnce(&Report)) -> Self {
+        match &self.happened.ended {
+            Some(Ok(report)) => check(report),
+            _ => self.fail("it did not end well", ""),
+        }
+        self
+    }
+
+    /// The run crashed, as a fault or [`crash_now`](super::crash_now) let it.
+    ///
+    /// # Panics
+    /// When it did not.
+    #[track_caller]
+    pub fn then_crashed(mut self) -> Self {
+        if self.happened.ended.is_some() {
+            self.fail("it did not crash", "");
+        }
+        self
+    }
+
+    /// No entry was recorded and no change is an issue but those that were named before, and the run
+    /// ended well or crashed, or its error was named. After nothing else: nothing happened.
+    ///
+    /// # Panics
+    /// When there is more.
+    #[track_caller]
+    pub fn then_nothing_more(mut self) -> Self {
+        if !self.audit
+            && let Err(diff) = compare::<Entry>(&[], &self.happened.entries)
+        {
+            self.fail("more was recorded than was named", &diff);
+        }
+        let unnamed: Vec<_> =
+            self.issues_found().into_iter().filter(|issue| !self.issues.contains(issue)).collect();
+        if !unnamed.is_empty() && !self.error {
+            self.fail(&format!("these are issues, too: {unnamed:?}"), "");
+        }
+        self.check_error();
+        self
+    }
+
+    /// As [`FlamingockTest::crash_at`], in the next run.
+    #[track_caller]
+    pub fn crash_at(self, crash: impl Into<CrashAt>) -> Self {
+        self.next(|test| test.crash_at(crash))
+    }
+
+    /// As [`FlamingockTest::lose_answer`], in the next run.
+    #[track_caller]
+    pub fn lose_answer(self, at: At) -> Self {
+        self.next(|test| test.lose_answer(at))
+    }
+
+    /// As [`FlamingockTest::fail_at`], in the next run.
+    #[track_caller]
+    pub fn fail_at(self, at: At) -> Self {
+        self.next(|test| test.fail_at(at))
+    }
+
+    /// The next start of the same application.
+    ///
+    /// # Panics
+    /// As [`FlamingockTest::when_run`], and when this run ended with an error that was not named.
+    #[track_caller]
+    pub fn when_run_again(self) -> impl Future<Output = Self> + Send {
+        self.again(Action::Run, Location::caller())
+    }
+
+    /// Undoes a change, after this run.
+    ///
+    /// # Panics
+    /// As [`when_run_again`](Self::when_run_again).
+    #[track_caller]
+    pub fn when_undone<C: CodeChange>(self) -> impl Future<Output = Self> + Send {
+        self.again(Action::Undo(vec![C::ID.to_owned()]), Location::caller())
+    }
+
+    #[track_caller]
+    fn again(
+        mut self,
+        action: Action,
+        place: &'static Location<'static>,
+    ) -> impl Future<Output = Self> + Send {
+        self.check_error();
+        let next = self.next.take();
+        async move {
+            match next {
+                Some(test) => test.when(action, place).await,
+                None => panic!("{place}: the run before went on already"),
+            }
+        }
+    }
+
+    #[track_caller]
+    fn next(mut self, change: impl FnOnce(FlamingockTest) -> FlamingockTest) -> Self {
+        self.next = self.next.take().map(change);
+        self
+    }
+
+    fn pipeline_ids(&self) -> Vec<String> {
+        let changes = self.next.iter().flat_map(|test| test.app.pipeline().changes());
+        changes.map(|(_, change)| change.id.clone()).collect()
+    }
+
+    fn report(&self) -> Option<&Report> {
+        self.happened.ended.as_ref().map(|ended| match ended {
+            Ok(report) => report,
+            Err(error) => error.report(),
+        })
+    }
+
+    fn issues_found(&self) -> Vec<String> {
+        let failing = self.report().into_iter().flat_map(Report::failing);
+        failing
+            .filter(|change| change.outcome == ChangeOutcome::Issue)
+            .map(|change| change.id.clone())
+            .collect()
+    }
+
+    #[track_caller]
+    fn check_error(&mut self) {
+        if self.has_unnamed_error() {
+            self.fail("the run failed, and nothing above expects it", "");
+        }
+    }
+
+    fn has_unnamed_error(&self) -> bool {
+        match &self.happened.ended {
+            Some(Err(error)) if error.kind() == RunErrorKind::Issue => !self.error && self.issues.is_empty(),
+            Some(Err(_)) => !self.error,
+            _ => false,
+        }
+    }
+
+    #[track_caller]
+    fn fail(&mut self, what: &str, diff: &str) -> ! {
+        let legend = if diff.is_empty() { "" } else { " (- expected, + happened)" };
+        panic!("{what}{legend}:\n{diff}{}\n(run at {})", how(self.happened.ended.as_ref()), self.place)
+    }
+}
+
+impl Drop for Ran {
+    fn drop(&mut self) {
+        // `next` is gone when the following run has begun, and this was looked at.
+        if self.next.is_some() && !std::thread::panicking() && self.has_unnamed_error() {
+            self.fail("the run failed, and the test does not expect it", "");
+        }
+    }
+}
