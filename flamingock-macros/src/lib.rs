@@ -8,7 +8,10 @@ mod checksum;
 mod helper;
 mod include;
 mod mistakes;
+mod pairs;
 mod place;
+mod test;
+mod value;
 
 use proc_macro::TokenStream;
 
@@ -230,4 +233,42 @@ pub fn verify(arguments: TokenStream, item: TokenStream) -> TokenStream {
 #[proc_macro]
 pub fn include_changes(input: TokenStream) -> TokenStream {
     include::expand(input.into()).into()
+}
+
+/// Makes an `async fn` a test that gets databases of its own, by the types of its parameters.
+///
+/// ```ignore
+/// #[flamingock::test]
+/// async fn an_order_has_a_code(pool: PgPool) {
+///     // an empty database, which nobody else sees
+/// }
+/// ```
+///
+/// | Parameter | The database |
+/// | --- | --- |
+/// | `PgPool` | on PostgreSQL (`FLAMINGOCK_TEST_POSTGRES_URL`, else `DATABASE_URL`) |
+/// | `MySqlPool` | on MySQL or MariaDB (`FLAMINGOCK_TEST_MYSQL_URL`, else `DATABASE_URL`) |
+/// | `SqlitePool` | a file in the temporary folder |
+///
+/// A test takes any number of them, also none. It runs on a runtime of its own with several threads, and
+/// returns nothing or `Result<(), E>`. When it passed, its databases are dropped; when it failed they stay,
+/// and the failure says where. Without its server it fails, and says how to name one. What a killed test
+/// left is removed by a later test, after a day.
+///
+/// # Keys
+///
+/// | Key | Value | Without it |
+/// | --- | --- | --- |
+/// | `changes` | a change set, applied when the test begins, with the database as target system and audit store | an empty database |
+/// | `service` | whose changes these are, as in `.service(..)` | `test` |
+/// | `env` | name of the variable that has the server's URL | as above |
+/// | `url` | the server's URL | as above |
+/// | `harness` | `false`: a plain function, for a test harness of your own | `#[test]` |
+/// | `crate` | path of the facade, where it is not called `flamingock` | `::flamingock` |
+///
+/// With `changes`, PostgreSQL applies them once, to a template that every test with the same changes gets a
+/// copy of.
+#[proc_macro_attribute]
+pub fn test(arguments: TokenStream, item: TokenStream) -> TokenStream {
+    test::expand(arguments.into(), item.into()).into()
 }

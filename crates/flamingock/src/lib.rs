@@ -160,7 +160,7 @@
 //! | `redis` | `RedisAuditStore` (audit store and lock) and `RedisLockStore` (the lock alone), over [`redis`](https://docs.rs/redis), re-exported as `flamingock::redis_client`; `redis-tls` adds `rediss://` |
 //! | `sqlite` | `SqliteAuditStore` (audit store and lock) and `SqliteTarget`, over [`sqlx`](https://docs.rs/sqlx), re-exported as `flamingock::sqlx` |
 //! | `cli` | `flamingock::cli::main`: the commands of the `flamingock` binary as the application's own |
-//! | `testing` | `flamingock::testing`: the conformance suites for authors of stores and targets |
+//! | `testing` | [`flamingock::testing`](testing): tests of an application, also of its crashes; `#[flamingock::test]` gives each test a database of its own; the conformance suites for authors of stores and targets |
 
 pub mod prelude;
 
@@ -172,6 +172,8 @@ pub use flamingock_core::{
     BackendError, BackendErrorKind, CancellationToken, Flamingock, FlamingockBuilder, History, RunError,
     RunErrorKind, RunMode, audit, change_set, event, lock, memory, operate, pipeline, plan, report, target,
 };
+#[cfg(feature = "testing")]
+pub use flamingock_macros::test;
 pub use flamingock_macros::{apply, change, include_changes, rollback, verify};
 
 // Beside the attribute of the same name: a module and a macro do not collide.
@@ -187,10 +189,17 @@ pub use flamingock_cli as cli;
 pub use flamingock_store_redis::redis as redis_client;
 #[cfg(feature = "kafka")]
 pub use flamingock_target_kafka::rdkafka;
-#[cfg(feature = "testing")]
-pub use flamingock_testing as testing;
 #[cfg(any(feature = "mysql", feature = "postgres", feature = "sqlite"))]
 pub use sqlx;
+
+/// Tests of an application: [`FlamingockTest`](testing::FlamingockTest) and its expectations, crashes and lost
+/// answers, the [`Stairway`](testing::Stairway), and the databases of [`#[flamingock::test]`](macro@test). For
+/// authors of stores and targets: the [`conformance`](testing::conformance) suites.
+#[cfg(feature = "testing")]
+pub mod testing {
+    pub use flamingock_testing::*;
+    pub use flamingock_testing_sql as database;
+}
 
 /// Amazon DynamoDB: [`DynamoAuditStore`](dynamodb::DynamoAuditStore), over the driver's
 /// [`Client`](dynamodb::Client).

@@ -1,13 +1,12 @@
 use std::time::Duration;
 
-use proc_macro2::{Ident, Span, TokenStream, TokenTree};
-use syn::ext::IdentExt;
-use syn::parse::{ParseStream, Parser};
-use syn::{Error, Path, Token, parse_quote};
+use proc_macro2::{Ident, Span, TokenStream};
+use syn::{Error, Path, parse_quote};
 
-use super::value::{self, Recovery};
 use crate::mistakes::Mistakes;
+use crate::pairs;
 use crate::place::Place;
+use crate::value::{self, Recovery};
 
 const KEYS: &str = "`id`, `target_system`, `order`, `author`, `description`, `transactional`, `recovery`, \
                     `stage`, `profiles`, `timeout` and `crate`";
@@ -49,24 +48,9 @@ impl Default for Args {
 impl Args {
     /// Reads what can be read; everything else is a mistake of its own.
     pub(crate) fn parse(tokens: TokenStream, place: &Place, mistakes: &mut Mistakes) -> Self {
-        let pairs = pairs.parse2(tokens).unwrap_or_else(|error| vec![Err(error)]);
         let mut args = Self::default();
-        let mut seen = Vec::new();
-        for pair in pairs {
-            let Some((key, value)) = mistakes.take(pair) else { continue };
-            let name = key.unraw().to_string();
-            if seen.contains(&name) {
-                mistakes.at(&key, format!("`{name}` is given twice"));
-                continue;
-            }
-            if value.is_empty() {
-                mistakes.at(&key, format!("`{name}` needs a value: `{name} = ..`"));
-            } else {
-                let set = args.set(&key, &name, value);
-                mistakes.take(set);
-            }
-            seen.push(name);
-        }
+        let example = "`id = \"add-tracking-code\"`";
+        let seen = pairs::read(tokens, example, mistakes, |key, name, value| args.set(key, name, value));
         args.complete(&seen, place, mistakes);
         args
     }
@@ -121,34 +105,4 @@ impl Args {
             }
         }
     }
-}
-
-/// `key = value` pairs, each with what is wrong about it; without a value the tokens are empty.
-fn pairs(input: ParseStream<'_>) -> syn::Result<Vec<syn::Result<(Ident, TokenStream)>>> {
-    let mut pairs = Vec::new();
-    while !input.is_empty() {
-        pairs.push(pair(input));
-        // A mistake ends at the next comma, so that the pairs after it are looked at too.
-        value_tokens(input)?;
-        input.parse::<Option<Token![,]>>()?;
-    }
-    Ok(pairs)
-}
-
-fn pair(input: ParseStream<'_>) -> syn::Result<(Ident, TokenStream)> {
-    let start = input.span();
-    let Ok(key) = input.call(Ident::parse_any) else {
-        return Err(Error::new(start, "expected `key = value`, such as `id = \"add-tracking-code\"`"));
-    };
-    let has_value = input.parse::<Token![=]>().is_ok();
-    let value = value_tokens(input)?;
-    Ok((key, if has_value { value } else { TokenStream::new() }))
-}
-
-fn value_tokens(input: ParseStream<'_>) -> syn::Result<TokenStream> {
-    let mut tokens = TokenStream::new();
-    while !input.is_empty() && !input.peek(Token![,]) {
-        tokens.extend([input.parse::<TokenTree>()?]);
-    }
-    Ok(tokens)
 }

@@ -10,7 +10,7 @@ use super::method::Handler;
 use super::params::{Kind, Param};
 use super::role::{Role, conditions};
 use super::validate::Change;
-use super::value::Recovery;
+use crate::value::Recovery;
 
 /// Everything that stands beside the `impl` block.
 pub(crate) fn expand(change: &Change<'_>) -> TokenStream {

@@ -8,7 +8,6 @@ mod params;
 mod role;
 mod statics;
 mod validate;
-mod value;
 
 use proc_macro2::TokenStream;
 use quote::quote;

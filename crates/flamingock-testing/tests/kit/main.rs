@@ -1,10 +1,5 @@
 //! The users' kit: right expectations pass, wrong ones say what is wrong.
-#![expect(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    reason = "what fails here fails the test"
-)]
+#![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "what fails here fails the test")]
 
 mod app;
 mod everywhere;

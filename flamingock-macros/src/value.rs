@@ -1,4 +1,4 @@
-//! One function per kind of value in `#[change(..)]`.
+//! One function per kind of value in `#[change(..)]` and `#[test(..)]`.
 
 use std::time::Duration;
 

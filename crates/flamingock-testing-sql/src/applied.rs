@@ -1,0 +1,56 @@
+//! Databases in which changes are applied already.
+#![cfg(any(feature = "mysql", feature = "postgres", feature = "sqlite"))]
+
+use std::collections::BTreeSet;
+
+use flamingock_core::audit::AuditStore;
+use flamingock_core::change::{BoxError, ChangeSet};
+use flamingock_core::lock::LockStore;
+use flamingock_core::target::TargetSystem;
+use flamingock_core::{Flamingock, FlamingockBuilder};
+
+use crate::Options;
+
+/// Applies the changes to a database, which is the target system of all of them and keeps the audit.
+pub(crate) async fn apply<T: TargetSystem>(
+    options: &Options,
+    changes: ChangeSet,
+    store: impl AuditStore + LockStore,
+    target: impl Fn(&str) -> T,
+) -> Result<(), BoxError> {
+    let builder = Flamingock::builder().service(options.service_name()).changes(changes).audit_store(store);
+    let add = |builder: FlamingockBuilder, id: &String| builder.target(target(id));
+    let app = ids(changes).iter().fold(builder, add).build();
+    let app = app.map_err(|error| format!("`changes` need more than a database of their own:\n{error}"))?;
+    app.run().await.map_err(|error| format!("`changes` could not be applied:\n{error}"))?;
+    Ok(())
+}
+
+/// The target systems that they name.
+fn ids(changes: ChangeSet) -> BTreeSet<String> {
+    changes.changes().into_iter().map(|change| change.target_system).collect()
+}
+
+/// Differs when a database with these changes applied would differ.
+#[cfg(feature = "postgres")]
+pub(crate) fn content(options: &Options, changes: ChangeSet) -> u64 {
+    use std::hash::{DefaultHasher, Hash as _, Hasher as _};
+
+    let mut all: Vec<_> = changes
+        .changes()
+        .into_iter()
+        .map(|change| {
+            (
+                change.order_text().to_owned(),
+                change.id,
+                change.target_system,
+                change.checksum,
+                change.profiles,
+            )
+        })
+        .collect();
+    all.sort_unstable();
+    let mut hasher = DefaultHasher::new();
+    (options.service_name(), env!("CARGO_PKG_VERSION"), all).hash(&mut hasher);
+    hasher.finish()
+}

@@ -1,0 +1,73 @@
+use std::process;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+/// How long a database stays that no test removed: one of a test that failed or was killed.
+pub const KEPT: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// How long a template is taken; it is removed after [`KEPT`] as the others, by when nobody copies it.
+#[cfg(feature = "postgres")]
+const FRESH: Duration = Duration::from_secs(12 * 60 * 60);
+
+const PREFIX: &str = "flamingock_test_";
+#[cfg(feature = "postgres")]
+const TEMPLATE: &str = "flamingock_template_";
+
+/// A name that no other test has, and that says when it was given.
+pub(crate) fn new() -> String {
+    static NUMBER: AtomicU32 = AtomicU32::new(0);
+    let number = NUMBER.fetch_add(1, Ordering::Relaxed);
+    format!("{PREFIX}{}_{}_{number}", now().as_secs(), process::id())
+}
+
+/// The name of a template of this content.
+#[cfg(feature = "postgres")]
+pub(crate) fn template(content: u64) -> String {
+    format!("{TEMPLATE}{}_{content:016x}", now().as_secs())
+}
+
+/// Whether it is a template of this content that may be taken.
+#[cfg(feature = "postgres")]
+pub(crate) fn is_template(name: &str, content: u64) -> bool {
+    let named = name.starts_with(TEMPLATE) && name.ends_with(&format!("_{content:016x}"));
+    named && age(name).is_some_and(|age| age < FRESH)
+}
+
+/// Whether it was left behind.
+pub(crate) fn is_abandoned(name: &str) -> bool {
+    age(name).is_some_and(|age| age > KEPT)
+}
+
+/// How long ago the name was given; [`None`] where it is not ours.
+fn age(name: &str) -> Option<Duration> {
+    let rest = name.strip_prefix(PREFIX);
+    #[cfg(feature = "postgres")]
+    let rest = rest.or_else(|| name.strip_prefix(TEMPLATE));
+    let (seconds, _) = rest?.split_once('_')?;
+    Some(now().saturating_sub(Duration::from_secs(seconds.parse().ok()?)))
+}
+
+fn now() -> Duration {
+    SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_tells_its_age() {
+        assert!(age(&new()).is_some_and(|age| age < Duration::from_secs(5)));
+        assert!(!is_abandoned(&new()));
+        assert!(is_abandoned("flamingock_test_1700000000_1_0"));
+    }
+
+    #[test]
+    fn what_is_not_ours_is_never_abandoned() {
+        for name in
+            ["orders", "flamingock_test_", "flamingock_test_x_1", "flamingock_test_1700000000", "postgres"]
+        {
+            assert!(!is_abandoned(name), "{name}");
+        }
+    }
+}
