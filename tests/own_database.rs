@@ -49,8 +49,8 @@ fn failure(test: fn()) -> String {
 mod sqlite {
     use std::path::Path;
 
-    use flamingock::sqlx::SqliteConnection;
     use flamingock::prelude::*;
+    use flamingock::sqlx::SqliteConnection;
 
     use super::*;
 

@@ -1,4 +1,13 @@
-//! Conformance suites for authors of Flamingock audit stores, locks and target systems.
+//! Tests of Flamingock applications, and conformance suites for authors of audit stores, locks and target
+//! systems.
+//!
+//! # Of an application
+//!
+//! Applications use this crate as `flamingock::testing`. [`FlamingockTest`] runs one and compares what it
+//! did: entries, states, events, issues. It lets the process die, or lets an answer get lost, at any
+//! [`Moment`] of a change, and shows what the next start does. [`Stairway`] applies, undoes and applies again.
+//!
+//! # Of a store, a lock or a target system
 //!
 //! Core's traits carry their promises in a section `# Contract`. Here each sentence of a contract is
 //! a case with a name that says it, races and crashes included; every implementation of this project,
@@ -69,7 +78,7 @@
 #![expect(
     clippy::expect_used,
     clippy::panic,
-    reason = "a case of a suite fails by a panic, as any test does"
+    reason = "an expectation that does not hold panics, as in any test"
 )]
 
 pub mod conformance;
