@@ -5,8 +5,11 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::process::ExitCode;
 use std::sync::Mutex;
 
+use flamingock::FlamingockBuilder;
+use flamingock::prelude::CodeChange;
 use flamingock::sqlx::{AssertSqlSafe, MySqlPool, PgPool, Row as _, SqlitePool, raw_sql};
 use flamingock::testing::conformance::{Suite, run};
+use flamingock::testing::{FlamingockTest, Moment, after, apply_rollback_apply, before, entry};
 use flamingock_tests::kinds::Kind;
 
 fn main() -> ExitCode {
@@ -46,6 +49,31 @@ fn failure(test: fn()) -> String {
     *panic.downcast::<String>().expect("a message")
 }
 
+/// Dies before and after each moment of the application's only change; the next start settles it.
+async fn crash_everywhere<C: CodeChange>(app: impl Fn() -> FlamingockBuilder) {
+    let moments =
+        [Moment::Started, Moment::Marker, Moment::Apply, Moment::Finish, Moment::Commit, Moment::Applied];
+    for moment in moments {
+        for crash in [before(moment.of::<C>()), after(moment.of::<C>())] {
+            let settled = FlamingockTest::given(app())
+                .crash_at(crash)
+                .when_run()
+                .await
+                .then_crashed()
+                .when_run_again()
+                .await
+                .then_final_states([entry::<C>().applied()]);
+            // So that it is to be applied in the next round.
+            settled.when_undone::<C>().await.then_final_states([entry::<C>().rolled_back()]);
+        }
+    }
+    FlamingockTest::given(app())
+        .lose_answer(Moment::Commit.of::<C>())
+        .when_run()
+        .await
+        .then_audit([entry::<C>().started(), entry::<C>().applied()]);
+}
+
 mod sqlite {
     use std::path::Path;
 
@@ -65,9 +93,17 @@ mod sqlite {
             raw_sql("CREATE TABLE orders (id INTEGER)").execute(db).await?;
             Ok(())
         }
+
+        #[rollback]
+        async fn rollback(db: &mut SqliteConnection) -> ChangeResult {
+            raw_sql("DROP TABLE orders").execute(db).await?;
+            Ok(())
+        }
     }
 
-    pub(super) const CASES: [(&str, fn()); 4] = [
+    pub(super) const CASES: [(&str, fn()); 6] = [
+        ("a_crash_at_any_moment_is_settled_by_the_next_start", crashes),
+        ("what_is_applied_can_be_undone_and_applied_again", stairway),
         ("each_has_a_file_that_goes", each_has_a_file_that_goes),
         ("a_failed_one_keeps_it_and_says_where", a_failed_one_keeps_it_and_says_where),
         ("changes_are_applied", changes_are_applied),
@@ -79,6 +115,24 @@ mod sqlite {
     async fn file(pool: &SqlitePool) -> String {
         let row = raw_sql("SELECT file FROM pragma_database_list").fetch_one(pool).await.expect("is open");
         row.try_get(0).expect("a path")
+    }
+
+    fn app(pool: &SqlitePool) -> FlamingockBuilder {
+        Flamingock::builder()
+            .service("orders")
+            .changes(CHANGES)
+            .audit_store(SqliteAuditStore::new(pool.clone()))
+            .target(SqliteTarget::new("orders-db", pool.clone()))
+    }
+
+    #[flamingock::test(harness = false)]
+    async fn crashes(pool: SqlitePool) {
+        crash_everywhere::<CreateOrders>(|| app(&pool)).await;
+    }
+
+    #[flamingock::test(harness = false)]
+    async fn stairway(pool: SqlitePool) {
+        apply_rollback_apply::<CreateOrders>(app(&pool)).await;
     }
 
     #[flamingock::test(harness = false)]
@@ -111,12 +165,7 @@ mod sqlite {
     #[flamingock::test(harness = false, changes = CHANGES, service = "orders")]
     async fn with_changes(pool: SqlitePool) {
         raw_sql("INSERT INTO orders VALUES (1)").execute(&pool).await.expect("the table is there");
-        let app = Flamingock::builder()
-            .service("orders")
-            .changes(CHANGES)
-            .audit_store(SqliteAuditStore::new(pool.clone()))
-            .target(SqliteTarget::new("orders-db", pool));
-        let report = app.build().expect("is right").run().await.expect("is up to date");
+        let report = app(&pool).build().expect("is right").run().await.expect("is up to date");
         assert_eq!(report.changes.already_applied, 1);
     }
 
@@ -159,9 +208,17 @@ mod postgres {
             raw_sql("CREATE TABLE orders (id INTEGER)").execute(db).await?;
             Ok(())
         }
+
+        #[rollback]
+        async fn rollback(db: &mut PgConnection) -> ChangeResult {
+            raw_sql("DROP TABLE orders").execute(db).await?;
+            Ok(())
+        }
     }
 
-    pub(super) const CASES: [(&str, fn()); 5] = [
+    pub(super) const CASES: [(&str, fn()); 7] = [
+        ("a_crash_at_any_moment_is_settled_by_the_next_start", crashes),
+        ("what_is_applied_can_be_undone_and_applied_again", stairway),
         ("each_has_a_database_that_goes", each_has_a_database_that_goes),
         ("a_failed_one_keeps_it_and_says_where", a_failed_one_keeps_it_and_says_where),
         ("those_with_changes_are_copies_of_one_template", those_with_changes_are_copies_of_one_template),
@@ -187,6 +244,24 @@ mod postgres {
     async fn current(pool: &PgPool) -> String {
         let row = raw_sql("SELECT current_database()::text").fetch_one(pool).await.expect("is open");
         row.try_get(0).expect("a name")
+    }
+
+    fn app(pool: &PgPool) -> FlamingockBuilder {
+        Flamingock::builder()
+            .service("orders")
+            .changes(CHANGES)
+            .audit_store(PostgresAuditStore::new(pool.clone()))
+            .target(PostgresTarget::new("orders-db", pool.clone()))
+    }
+
+    #[flamingock::test(harness = false)]
+    async fn crashes(pool: PgPool) {
+        crash_everywhere::<CreateOrders>(|| app(&pool)).await;
+    }
+
+    #[flamingock::test(harness = false)]
+    async fn stairway(pool: PgPool) {
+        apply_rollback_apply::<CreateOrders>(app(&pool)).await;
     }
 
     #[flamingock::test(harness = false)]
@@ -223,12 +298,7 @@ mod postgres {
         raw_sql("INSERT INTO orders VALUES (1)").execute(&pool).await.expect("the table is there");
         let row = raw_sql("SELECT count(*) FROM orders").fetch_one(&pool).await.expect("is readable");
         assert_eq!(row.try_get::<i64, _>(0).expect("a number"), 1, "nobody else writes here");
-        let app = Flamingock::builder()
-            .service("orders")
-            .changes(CHANGES)
-            .audit_store(PostgresAuditStore::new(pool.clone()))
-            .target(PostgresTarget::new("orders-db", pool));
-        let report = app.build().expect("is right").run().await.expect("is up to date");
+        let report = app(&pool).build().expect("is right").run().await.expect("is up to date");
         assert_eq!(report.changes.already_applied, 1);
     }
 
@@ -275,8 +345,8 @@ mod postgres {
         // Another process: here it was looked for already, maybe.
         let program = std::env::current_exe().expect("a program");
         let case = "postgres::own-database::each_has_a_database_that_goes";
-        let status = std::process::Command::new(program).args(["--exact", case]).status().expect("runs");
-        assert!(status.success());
+        let ran = std::process::Command::new(program).args(["--exact", case]).output().expect("runs");
+        assert!(ran.status.success(), "{ran:?}");
         assert_eq!(now(databases(old)), Vec::<String>::new());
     }
 }
@@ -300,7 +370,8 @@ mod mariadb {
         }
     }
 
-    pub(super) const CASES: [(&str, fn()); 3] = [
+    pub(super) const CASES: [(&str, fn()); 4] = [
+        ("ddl_before_a_crash_is_an_issue", ddl_before_a_crash_is_an_issue),
         ("each_has_a_database_that_goes", each_has_a_database_that_goes),
         ("a_failed_one_keeps_it_and_says_where", a_failed_one_keeps_it_and_says_where),
         ("changes_are_applied", with_changes),
@@ -316,6 +387,24 @@ mod mariadb {
             let sql = format!("SHOW DATABASES LIKE '{name}'");
             raw_sql(AssertSqlSafe(sql)).fetch_optional(&server).await.expect("is readable").is_some()
         })
+    }
+
+    #[flamingock::test(harness = false, env = "FLAMINGOCK_TEST_MARIADB_URL")]
+    async fn ddl_before_a_crash_is_an_issue(pool: MySqlPool) {
+        let app = Flamingock::builder()
+            .service("orders")
+            .changes(CHANGES)
+            .audit_store(MySqlAuditStore::new(pool.clone()))
+            .target(MySqlTarget::new("orders-db", pool));
+        FlamingockTest::given(app)
+            .crash_at(after(Moment::Apply.of::<CreateOrders>()))
+            .when_run()
+            .await
+            .then_audit([entry::<CreateOrders>().started()])
+            .when_run_again()
+            .await
+            .then_issue::<CreateOrders>()
+            .then_nothing_more();
     }
 
     #[flamingock::test(harness = false, env = "FLAMINGOCK_TEST_MARIADB_URL")]

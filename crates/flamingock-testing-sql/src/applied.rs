@@ -18,7 +18,7 @@ pub(crate) async fn apply<T: TargetSystem>(
     store: impl AuditStore + LockStore,
     target: impl Fn(&str) -> T,
 ) -> Result<(), BoxError> {
-    let builder = Flamingock::builder().service(options.service_name()).changes(changes).audit_store(store);
+    let builder = Flamingock::builder().service(service(options)).changes(changes).audit_store(store);
     let add = |builder: FlamingockBuilder, id: &String| builder.target(target(id));
     let app = ids(changes).iter().fold(builder, add).build();
     let app = app.map_err(|error| format!("`changes` need more than a database of their own:\n{error}"))?;
@@ -51,6 +51,11 @@ pub(crate) fn content(options: &Options, changes: ChangeSet) -> u64 {
         .collect();
     all.sort_unstable();
     let mut hasher = DefaultHasher::new();
-    (options.service_name(), env!("CARGO_PKG_VERSION"), all).hash(&mut hasher);
+    (service(options), env!("CARGO_PKG_VERSION"), all).hash(&mut hasher);
     hasher.finish()
+}
+
+/// Whose changes they are.
+fn service(options: &Options) -> &'static str {
+    options.service.unwrap_or("test")
 }

@@ -1,11 +1,13 @@
 use std::fmt;
-#[cfg(any(feature = "mysql", feature = "postgres", feature = "sqlite"))]
 use std::time::Duration;
 
 use flamingock_core::change::BoxError;
 use futures_util::future::BoxFuture;
 
 use crate::Options;
+
+/// How long a database stays that no test removed: one of a test that failed or was killed.
+pub const KEPT: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// How long to wait for connections that a test which passed still holds.
 #[cfg(any(feature = "mysql", feature = "postgres", feature = "sqlite"))]

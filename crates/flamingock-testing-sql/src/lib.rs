@@ -23,8 +23,7 @@ mod server;
 #[cfg(feature = "sqlite")]
 mod sqlite;
 
-pub use database::{Created, TestDatabase};
-pub use name::KEPT;
+pub use database::{Created, KEPT, TestDatabase};
 pub use options::Options;
 pub use outcome::Outcome;
 pub use run::{Databases, run};

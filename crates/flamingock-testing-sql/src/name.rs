@@ -1,9 +1,11 @@
+//! Names of databases.
+#![cfg(any(feature = "mysql", feature = "postgres", feature = "sqlite"))]
+
 use std::process;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-/// How long a database stays that no test removed: one of a test that failed or was killed.
-pub const KEPT: Duration = Duration::from_secs(24 * 60 * 60);
+use crate::KEPT;
 
 /// How long a template is taken; it is removed after [`KEPT`] as the others, by when nobody copies it.
 #[cfg(feature = "postgres")]

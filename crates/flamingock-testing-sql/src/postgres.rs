@@ -7,8 +7,7 @@ use sqlx::postgres::{PgConnectOptions, PgConnection, PgPool, PgPoolOptions};
 use sqlx::{AssertSqlSafe, Connection as _, Row as _, raw_sql};
 
 use crate::database::CLOSE;
-use crate::options::Server;
-use crate::server::{abandoned, address, connect};
+use crate::server::{Server, abandoned, address, connect};
 use crate::{Created, Options, TestDatabase, applied, name};
 
 const SERVER: Server = Server {
@@ -20,7 +19,7 @@ const SERVER: Server = Server {
 
 impl TestDatabase for PgPool {
     async fn create(options: &Options) -> Result<(Self, Created), BoxError> {
-        let server: PgConnectOptions = options.server(&SERVER)?.parse()?;
+        let server: PgConnectOptions = SERVER.url(options)?.parse()?;
         let mut admin = connect(&server).await?;
         clean(&mut admin).await?;
         let name = name::new();

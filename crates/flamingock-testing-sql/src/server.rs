@@ -1,12 +1,50 @@
 //! What all servers have in common.
 #![cfg(any(feature = "mysql", feature = "postgres"))]
 
+use std::env;
 use std::sync::Once;
 
 use flamingock_core::change::BoxError;
 use sqlx::ConnectOptions;
 
-use crate::name;
+use crate::{Options, name};
+
+/// A kind of server, as it is asked for.
+pub(crate) struct Server {
+    pub(crate) name: &'static str,
+    pub(crate) variable: &'static str,
+    pub(crate) schemes: &'static [&'static str],
+    pub(crate) example: &'static str,
+}
+
+impl Server {
+    /// Its URL, or how to give one.
+    pub(crate) fn url(&self, options: &Options) -> Result<String, String> {
+        let Server { name, variable, schemes, example } = self;
+        let set = |variable: &str| env::var(variable).ok().filter(|url| !url.is_empty());
+        let fits = |url: &String| schemes.iter().any(|scheme| url.starts_with(&format!("{scheme}://")));
+        let given = match (options.url, options.variable) {
+            (Some(url), _) => Some((url.to_owned(), "`url`".to_owned())),
+            (None, Some(own)) => set(own).map(|url| (url, format!("the variable {own}"))),
+            (None, None) => {
+                set(variable).map(|url| (url, format!("the variable {variable}"))).or_else(|| {
+                    Some((set("DATABASE_URL").filter(fits)?, "the variable DATABASE_URL".to_owned()))
+                })
+            }
+        };
+        match given {
+            Some((url, _)) if fits(&url) => Ok(url),
+            Some((_, place)) => Err(format!(
+                "this test needs a {name} server, and {place} names none: its value should be like `{example}`"
+            )),
+            None => Err(format!(
+                "this test needs a {name} server: set {} to its URL, such as `{example}`, of a user that may \
+             create databases",
+                options.variable.unwrap_or(variable)
+            )),
+        }
+    }
+}
 
 /// A connection to the server itself.
 pub(crate) async fn connect<O: ConnectOptions<Connection: Sized>>(

@@ -7,7 +7,7 @@ use flamingock_core::{BackendError, History};
 use redb::{ReadableTable as _, WriteTransaction};
 
 use crate::RedbStore;
-use crate::error::{Failure, corrupt};
+use crate::error::{Failure, corrupt, not_initialized};
 use crate::records::{ENTRIES, HEADS, LATEST, StoredHead, bytes, check_format, empty_head, entry, get, key};
 
 /// How many entries are given at once when nobody says.
@@ -173,8 +173,4 @@ pub(crate) fn change_head(
     let record = StoredHead(head);
     heads.insert(key.as_str(), bytes(&record)?.as_slice())?;
     Ok(record.0)
-}
-
-fn not_initialized(operation: &'static str) -> BackendError {
-    BackendError::new(flamingock_core::BackendErrorKind::Schema, operation, "initialize was not called")
 }

@@ -53,3 +53,8 @@ pub(crate) fn corrupt(what: &str, error: &serde_json::Error) -> Failure {
 pub(crate) fn unstorable(error: &serde_json::Error) -> Failure {
     Failure::Backend(BackendError::new(BackendErrorKind::InvalidData, "write", error.to_string()))
 }
+
+/// It came before `initialize`.
+pub(crate) fn not_initialized(operation: &'static str) -> BackendError {
+    BackendError::new(BackendErrorKind::Schema, operation, "initialize was not called")
+}

@@ -8,7 +8,7 @@ use redb::{
     Database, ReadTransaction, ReadableDatabase as _, ReadableTable as _, TableError, WriteTransaction,
 };
 
-use crate::error::Failure;
+use crate::error::{Failure, not_initialized};
 use crate::records::{ENTRIES, FORMAT_KEY, HEADS, LATEST, LOCKS, META, check_format};
 
 /// Audit store and lock in a file. Clones share it.
@@ -94,7 +94,7 @@ impl RedbStore {
         self.blocking(operation, move |database| {
             let transaction = database.begin_write()?;
             let format = transaction.open_table(META)?.get(FORMAT_KEY)?.map(|stored| stored.value());
-            check_format(format.ok_or_else(|| not_initialized(operation))?)?;
+            check_format(format.ok_or_else(|| Failure::Backend(not_initialized(operation)))?)?;
             let done = change(&transaction)?;
             transaction.commit()?;
             Ok(done)
@@ -114,10 +114,4 @@ impl RedbStore {
             Err(error) => Err(BackendError::new(BackendErrorKind::Other, operation, error.to_string())),
         }
     }
-}
-
-/// What needs tables came before [`RedbStore::initialize_both`].
-pub(crate) fn not_initialized(operation: &'static str) -> Failure {
-    let error = BackendError::new(BackendErrorKind::Schema, operation, "initialize was not called");
-    Failure::Backend(error)
 }
