@@ -20,7 +20,7 @@ pub(crate) struct Server {
 impl Server {
     /// Its URL, or how to give one.
     pub(crate) fn url(&self, options: &Options) -> Result<String, String> {
-        let Server { name, variable, schemes, example } = self;
+        let Self { name, variable, schemes, example } = self;
         let set = |variable: &str| env::var(variable).ok().filter(|url| !url.is_empty());
         let fits = |url: &String| schemes.iter().any(|scheme| url.starts_with(&format!("{scheme}://")));
         let given = match (options.url, options.variable) {
