@@ -2,10 +2,6 @@ use flamingock_core::change::ChangeSet;
 
 /// What `#[flamingock::test(..)]` says.
 #[derive(Debug, Clone, Default)]
-#[cfg_attr(
-    not(any(feature = "mysql", feature = "postgres")),
-    expect(dead_code, reason = "without servers nobody asks where they are")
-)]
 pub struct Options {
     pub(crate) url: Option<&'static str>,
     pub(crate) variable: Option<&'static str>,
