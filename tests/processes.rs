@@ -1,17 +1,16 @@
-//! Real processes on every kind of database: started together, killed half-way, frozen for too long.
+//! Real processes on every kind of audit store and database: started together, killed half-way, frozen for too long.
 #![expect(clippy::expect_used, reason = "what fails here fails the test")]
 
 use std::collections::BTreeMap;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use flamingock::History;
-use flamingock::audit::{AuditState, ChainHash, EntryFilter, verify_chain};
+use flamingock::audit::AuditState;
 use flamingock_testing::conformance::{Suite, run};
 use flamingock_tests::changes::fifty;
 use flamingock_tests::kinds::{Fresh, Kind};
 use flamingock_tests::place::Place;
-use flamingock_tests::replicas::{LEASE_MS, Replicas};
+use flamingock_tests::replicas::Replicas;
 
 fn main() -> ExitCode {
     run(Kind::ALL.into_iter().map(|kind| {
@@ -30,7 +29,7 @@ fn main() -> ExitCode {
             a_change_that_may_be_retried_is_applied_again_after_a_kill,
             frozen_in_a_change_without_a_transaction_it_records_nothing_more,
         ];
-        if !matches!(kind, Kind::Sqlite | Kind::SqliteOneFile) {
+        if !kind.database_is_file() {
             cases![frozen_in_a_transaction_it_takes_effect_once_and_does_not_block_for_ever];
         }
         suite
@@ -45,13 +44,8 @@ async fn fresh(kind: Kind) -> Fresh {
     kind.fresh().await.expect("a place")
 }
 
-/// The audit's states, after its chain was checked.
 async fn log(place: &Place) -> Vec<(String, AuditState)> {
-    let store = place.store().await.expect("opens");
-    let entries =
-        store.entries(&History::new("replica"), &EntryFilter::default()).await.expect("is readable");
-    verify_chain((0, ChainHash::GENESIS), &entries).expect("the chain holds");
-    entries.into_iter().map(|entry| (entry.change, entry.state.expect("has a state"))).collect()
+    place.log().await.expect("is readable, and its chain holds")
 }
 
 fn lines(place: &Place, file: &str) -> usize {
@@ -124,15 +118,17 @@ async fn a_change_that_may_be_retried_is_applied_again_after_a_kill(kind: Kind) 
     }
 }
 
-/// Longer than its lease.
-const FROZEN: Duration = Duration::from_millis(2 * LEASE_MS);
+/// Sleeps for longer than the lease.
+async fn outlast_lease(place: &Place) {
+    tokio::time::sleep(Duration::from_millis(2 * place.lease)).await;
+}
 
 async fn frozen_in_a_change_without_a_transaction_it_records_nothing_more(kind: Kind) {
     let Fresh { place, .. } = &fresh(kind).await;
     let replicas = replicas(place, "manual");
     let frozen = replicas.hold("effect:before").expect("stands still");
     frozen.freeze().expect("is frozen");
-    tokio::time::sleep(FROZEN).await;
+    outlast_lease(place).await;
     let error = replicas.fail().expect("its successor is blocked");
     assert!(error.contains("manual intervention required for: effect"), "{error}");
     let (ended_well, said) = frozen.thaw().expect("goes on");
@@ -147,7 +143,7 @@ async fn frozen_in_a_transaction_it_takes_effect_once_and_does_not_block_for_eve
     let replicas = replicas(place, "transactional");
     let frozen = replicas.hold("two:applying").expect("stands still");
     frozen.freeze().expect("is frozen");
-    tokio::time::sleep(FROZEN).await;
+    outlast_lease(place).await;
     // Its transaction holds the fence: the successor waits for it, but not for ever.
     let began = std::time::Instant::now();
     let successor = replicas.fail();

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::process::ExitCode;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use flamingock::RunErrorKind;
 use flamingock::report::{ChangeOutcome, Report, RunStatus};
@@ -27,7 +27,12 @@ fn main() -> ExitCode {
         }
         cases![a_failed_change_leaves_the_lock_free_and_the_corrected_one_goes_on];
         match kind {
-            Kind::Sqlite | Kind::SqliteOneFile => cases![ddl_that_fails_half_way_leaves_nothing],
+            Kind::Sqlite | Kind::SqliteOneFile | Kind::PostgresRedisLock => {
+                cases![ddl_that_fails_half_way_leaves_nothing];
+            }
+            Kind::Redis | Kind::MongoDb | Kind::DynamoDb => {
+                cases![a_server_that_never_answers_is_one_clear_error_in_time];
+            }
             Kind::Postgres => cases![
                 ddl_that_fails_half_way_leaves_nothing,
                 a_commit_whose_answer_is_lost_takes_effect_once_and_is_known,
@@ -74,7 +79,7 @@ async fn a_failed_change_leaves_the_lock_free_and_the_corrected_one_goes_on(kind
     let error = start(place, Scenario::Before).await.expect_err("the second change fails");
     assert_eq!(error.kind(), RunErrorKind::ChangeFailed, "{error}");
     assert!(error.to_string().contains("no_such_table"), "{error}");
-    let began = std::time::Instant::now();
+    let began = Instant::now();
     let report = start(place, Scenario::After).await.expect("goes on");
     assert!(began.elapsed() < Duration::from_secs(10), "waited for the lock: {:?}", began.elapsed());
     assert_eq!((report.changes.applied, report.changes.already_applied), (1, 1));
@@ -126,6 +131,27 @@ async fn of_two_that_build_an_index_concurrently_both_end_well(kind: Kind) {
         let program = env!("CARGO_BIN_EXE_replica");
         Replicas { program, scenario: "concurrently", place }.run_together(2).expect("both end well");
     }
+}
+
+async fn a_server_that_never_answers_is_one_clear_error_in_time(kind: Kind) {
+    let Fresh { place, .. } = &fresh(kind).await;
+    let silent = proxy::Silent::new().await.expect("listens");
+    let audit = silent.url(&place.audit).expect("a URL");
+    let place = Place { audit, ..place.clone() };
+    let began = Instant::now();
+    // Some connect at once, others with the first operation.
+    let error = match place.builder().await {
+        Ok(builder) => {
+            let builder = builder.dependency(Hold(None)).operation_timeout(Duration::from_secs(5));
+            let app = place.changes(Scenario::Manual, builder).build();
+            app.expect("is right").run().await.expect_err("nobody answers").to_string()
+        }
+        Err(error) => error.to_string(),
+    };
+    assert!(began.elapsed() < Duration::from_secs(10), "{:?}", began.elapsed());
+    // A client does not tell the endpoint that it was given.
+    assert!(error.contains(&silent.address()) || error.contains("dynamodb://?table="), "{error}");
+    assert!(!error.contains("s3cret"), "{error}");
 }
 
 async fn a_start_with_nothing_to_do_is_one_statement(kind: Kind) {

@@ -7,7 +7,9 @@ pub mod chaos;
 pub mod kinds;
 pub mod place;
 pub mod proxy;
+pub mod redis;
 pub mod replicas;
+pub mod stores;
 
 #[cfg(doctest)]
 mod book;

@@ -5,10 +5,10 @@ use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Context as _, Result, anyhow, bail};
 use clap::Args;
-use flamingock::audit::AuditStore;
-use flamingock::lock::LockStore;
+use flamingock::History;
+use flamingock::audit::{AuditState, ChainHash, EntryFilter, verify_chain};
 use flamingock::prelude::*;
 use flamingock::sqlx::{AssertSqlSafe, MySqlPool, PgPool, SqlitePool, raw_sql};
 use flamingock::target::NonTransactionalTarget;
@@ -16,6 +16,7 @@ use flamingock::target::NonTransactionalTarget;
 use crate::changes::{
     Effects as _, broken, concurrently, fifty, manual, mixed, retried, transactional, verified,
 };
+use crate::stores::{Store, on_store};
 
 /// A folder of files as a target without transactions. Each effect is a line in a file.
 #[derive(Debug, Clone)]
@@ -66,6 +67,12 @@ pub struct Place {
     /// URL of the audit store.
     #[arg(long)]
     pub audit: String,
+    /// URL of the Redis that keeps the lock, where the audit store does not.
+    #[arg(long)]
+    pub lock: Option<String>,
+    /// What the names of Redis' keys begin with.
+    #[arg(long, default_value = "flamingock:")]
+    pub keys: String,
     /// URL of the database that changes change.
     #[arg(long)]
     pub database: String,
@@ -76,6 +83,9 @@ pub struct Place {
     /// unless told, what targets have by default.
     #[arg(long)]
     pub patience: Option<u64>,
+    /// The lease of replicas that tests hold and kill here, in milliseconds: they are taken over after it.
+    #[arg(skip)]
+    pub lease: u64,
 }
 
 /// A database of any kind.
@@ -105,13 +115,15 @@ impl Place {
 
     /// The place as arguments of a replica.
     pub fn args(&self) -> Vec<String> {
-        let patience = self.patience.map(|patience| format!("--patience={patience}"));
-        let place = [
+        let mut args = vec![
             format!("--audit={}", self.audit),
+            format!("--keys={}", self.keys),
             format!("--database={}", self.database),
             format!("--folder={}", self.folder.display()),
         ];
-        place.into_iter().chain(patience).collect()
+        args.extend(self.lock.iter().map(|lock| format!("--lock={lock}")));
+        args.extend(self.patience.map(|patience| format!("--patience={patience}")));
+        args
     }
 
     /// A builder with audit store and targets.
@@ -122,10 +134,10 @@ impl Place {
         let builder = Flamingock::builder()
             .service("replica")
             .target(NonTransactionalTarget::new("folder").with(self.folder()?));
-        let builder = match open(&self.audit).await.context("audit")? {
-            Database::Sqlite(_) => builder.audit_store(SqliteAuditStore::connect(&self.audit).await?),
-            Database::Postgres(pool) => builder.audit_store(PostgresAuditStore::new(pool)),
-            Database::MySql(pool) => builder.audit_store(MySqlAuditStore::new(pool)),
+        let builder = on_store!(self, store => builder.audit_store(store));
+        let builder = match &self.lock {
+            Some(url) => builder.lock_store(RedisLockStore::connect(url).await?.key_prefix(&self.keys)),
+            None => builder,
         };
         let patience = self.patience.map(Duration::from_millis);
         macro_rules! patient {
@@ -150,11 +162,18 @@ impl Place {
     /// # Errors
     /// When it cannot be opened.
     pub async fn store(&self) -> Result<Box<dyn Store>> {
-        Ok(match open(&self.audit).await? {
-            Database::Sqlite(_) => Box::new(SqliteAuditStore::connect(&self.audit).await?),
-            Database::Postgres(pool) => Box::new(PostgresAuditStore::new(pool)),
-            Database::MySql(pool) => Box::new(MySqlAuditStore::new(pool)),
-        })
+        Ok(on_store!(self, store => Box::new(store)))
+    }
+
+    /// The audit's changes and states, after its chain was checked.
+    ///
+    /// # Errors
+    /// When it cannot be read, or its chain does not hold.
+    pub async fn log(&self) -> Result<Vec<(String, AuditState)>> {
+        let store = self.store().await?;
+        let entries = store.entries(&History::new("replica"), &EntryFilter::default()).await?;
+        verify_chain((0, ChainHash::GENESIS), &entries).map_err(|finding| anyhow!("{finding:?}"))?;
+        entries.into_iter().map(|entry| Ok((entry.change, entry.state.context("a state")?))).collect()
     }
 
     /// Runs statements on the database, one by one.
@@ -269,8 +288,3 @@ pub enum Scenario {
     /// See [`retried`].
     Retried,
 }
-
-/// Audit store and lock in one.
-pub trait Store: AuditStore + LockStore {}
-
-impl<T: AuditStore + LockStore> Store for T {}

@@ -1,4 +1,4 @@
-//! A TCP proxy that cuts, delays and swallows.
+//! A TCP proxy that cuts, delays and swallows, and a server that never answers.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -111,12 +111,49 @@ impl Proxy {
     }
 }
 
+/// A server that takes connections and never says a word.
+#[derive(Debug)]
+pub struct Silent(TcpListener);
+
+impl Silent {
+    /// On a free port. Nobody accepts: the system takes connections by itself.
+    ///
+    /// # Errors
+    /// When it cannot listen.
+    pub async fn new() -> Result<Self> {
+        Ok(Self(TcpListener::bind("127.0.0.1:0").await?))
+    }
+
+    /// `host:port`.
+    pub fn address(&self) -> String {
+        self.0.local_addr().map(|address| address.to_string()).unwrap_or_default()
+    }
+
+    /// The URL of an audit store, at this server instead.
+    ///
+    /// # Errors
+    /// When the URL names no host and port.
+    pub fn url(&self, url: &str) -> Result<String> {
+        // A table of DynamoDB has its server among the parameters.
+        let (outer, inner) = url.split_at(url.find("endpoint=").unwrap_or_default());
+        let (before, _, after) = parts(inner)?;
+        Ok(format!("{outer}{before}{}{after}", self.address()))
+    }
+}
+
 /// `host:port` of a URL.
 ///
 /// # Errors
 /// When the URL names none.
 pub fn server(url: &str) -> Result<String> {
     Ok(parts(url)?.1.to_owned())
+}
+
+/// The URL of another database on the same server.
+pub(crate) fn with_database(url: &str, name: &str) -> Result<String> {
+    let (before, host, after) = parts(url)?;
+    let query = after.find('?').map_or("", |query| &after[query..]);
+    Ok(format!("{before}{host}/{name}{query}"))
 }
 
 /// What stands before, in and after `host:port`.

@@ -8,9 +8,6 @@ use anyhow::{Context as _, Result, bail};
 use crate::changes::Hold;
 use crate::place::Place;
 
-/// The lease that replicas have in tests: a killed one is taken over after it.
-pub const LEASE_MS: u64 = 1_000;
-
 /// Starts replicas of one application at one place.
 #[derive(Debug, Clone)]
 pub struct Replicas<'a> {
@@ -20,6 +17,30 @@ pub struct Replicas<'a> {
     pub scenario: &'static str,
     /// Where it is.
     pub place: &'a Place,
+}
+
+/// Replicas that run.
+#[derive(Debug)]
+pub struct Running(Vec<Child>);
+
+impl Running {
+    /// Whether one still runs.
+    ///
+    /// # Errors
+    /// When one cannot be asked.
+    pub fn is_running(&mut self) -> Result<bool> {
+        for child in &mut self.0 {
+            if child.try_wait()?.is_none() {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    /// Waits for all: what each printed, or how it failed.
+    pub fn end(self) -> Vec<Result<String>> {
+        self.0.into_iter().map(|child| well(child.wait_with_output()?)).collect()
+    }
 }
 
 /// A replica that stands still at its point.
@@ -32,11 +53,8 @@ pub struct Held {
 impl Replicas<'_> {
     fn command(&self, more: &[&str]) -> Command {
         let mut command = Command::new(self.program);
-        command
-            .arg(self.scenario)
-            .args(self.place.args())
-            .args(["--lease", &LEASE_MS.to_string()])
-            .args(more);
+        command.arg(self.scenario).args(self.place.args());
+        command.args(["--lease", &self.place.lease.to_string()]).args(more);
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         command
     }
@@ -46,9 +64,16 @@ impl Replicas<'_> {
     /// # Errors
     /// When one cannot be started, or fails.
     pub fn run_together(&self, count: usize) -> Result<()> {
-        let started: Vec<Child> =
-            (0..count).map(|_| self.command(&[]).spawn()).collect::<Result<_, _>>().context("start")?;
-        started.into_iter().try_for_each(|child| well(child.wait_with_output()?).map(drop))
+        self.start_together(count)?.end().into_iter().try_for_each(|ended| ended.map(drop))
+    }
+
+    /// Starts so many together.
+    ///
+    /// # Errors
+    /// When one cannot be started.
+    pub fn start_together(&self, count: usize) -> Result<Running> {
+        let started = (0..count).map(|_| self.command(&[]).spawn()).collect::<Result<_, _>>();
+        Ok(Running(started.context("start")?))
     }
 
     /// Runs one, which must end well; returns what it printed.

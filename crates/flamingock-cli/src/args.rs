@@ -34,6 +34,10 @@ pub(crate) struct Global {
     #[arg(long, global = true, value_name = "URL", env = "FLAMINGOCK_AUDIT_STORE", hide_env_values = true)]
     pub(crate) audit_store: Option<String>,
 
+    /// URL of the lock, where it is kept elsewhere than the audit
+    #[arg(long, global = true, value_name = "URL", env = "FLAMINGOCK_LOCK_STORE", hide_env_values = true)]
+    pub(crate) lock_store: Option<String>,
+
     /// Whose changes; may be left out when the store has one history
     #[arg(long, global = true, value_name = "NAME", env = "FLAMINGOCK_SERVICE")]
     pub(crate) service: Option<String>,

@@ -16,6 +16,10 @@ pub(crate) struct Config {
     pub(crate) table_prefix: Option<String>,
     /// Schema of the tables, on PostgreSQL.
     pub(crate) schema: Option<String>,
+    /// The lock, where it is kept elsewhere than the audit.
+    pub(crate) lock_store: Option<String>,
+    /// What the lock's names begin with, there.
+    pub(crate) lock_prefix: Option<String>,
     pub(crate) service: Option<String>,
     pub(crate) tenant: Option<String>,
     pub(crate) operator: Option<String>,
@@ -52,8 +56,19 @@ impl Config {
             let at = line.map(|line| format!(" line {line}:")).unwrap_or_default();
             unusable(path, &format!("{at} {}", error.message()))
         })?;
-        let Self { audit_store, table_prefix, schema, service, tenant, operator, app } = &mut config;
-        let texts = [audit_store, table_prefix, schema, service, tenant, operator].into_iter().flatten();
+        let Self {
+            audit_store,
+            table_prefix,
+            schema,
+            lock_store,
+            lock_prefix,
+            service,
+            tenant,
+            operator,
+            app,
+        } = &mut config;
+        let texts = [audit_store, table_prefix, schema, lock_store, lock_prefix, service, tenant, operator];
+        let texts = texts.into_iter().flatten();
         for text in texts.chain(app.iter_mut().flat_map(|app| &mut app.args)) {
             *text = expand(text, secrets).map_err(|problem| unusable(path, &problem))?;
         }

@@ -200,7 +200,8 @@ pub(crate) fn log(global: &Global) {
     let level = match (global.log_level, global.quiet) {
         (Some(level), _) => level.filter(),
         (None, true) => "error",
-        (None, false) => "warn",
+        // AWS' search for credentials warns of every place that has none: the error tells.
+        (None, false) => "warn,aws_config=error",
     };
     // An application may have set up its own already.
     let _ = tracing_subscriber::fmt()

@@ -1,9 +1,17 @@
+#[cfg(feature = "dynamodb")]
+mod dynamodb;
+#[cfg(feature = "mongodb")]
+mod mongodb;
+#[cfg(feature = "redis")]
+mod redis;
+#[cfg(any(feature = "sqlite", feature = "postgres", feature = "mysql"))]
+mod sql;
+
 use std::sync::Arc;
 
 use flamingock_core::audit::AuditStore;
 use flamingock_core::lock::LockStore;
-#[cfg(any(feature = "sqlite", feature = "postgres", feature = "mysql"))]
-use flamingock_store_sql::{SqlAuditStore, StoreDialect};
+use flamingock_core::{BackendError, BackendErrorKind};
 
 use crate::error::{Problem, Result};
 
@@ -15,10 +23,30 @@ pub(crate) struct Place {
 }
 
 /// What is configured besides the URL.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub(crate) struct Naming {
+    /// What is opened, for messages: the `audit store` or the `lock store`.
+    pub(crate) what: &'static str,
+    /// What names begin with: of tables, of MongoDB's collections, of Redis' keys.
     pub(crate) table_prefix: Option<String>,
+    /// Schema of the tables, on PostgreSQL.
     pub(crate) schema: Option<String>,
+}
+
+impl Naming {
+    fn without_schema(&self, instead: &str) -> Result<()> {
+        match self.schema {
+            Some(_) => Err(Problem::usage(format!("{instead}: leave `schema` out"))),
+            None => Ok(()),
+        }
+    }
+
+    /// Why it could not be opened: what is wrong with its URL is wrong usage.
+    fn not_opened(&self, error: BackendError) -> Problem {
+        let exit = if error.kind() == BackendErrorKind::Misconfigured { 2 } else { 1 };
+        let message = format!("{}: {error}", self.what);
+        Problem { message, ..Problem::from(error) }.exit(exit)
+    }
 }
 
 /// The schemes that this build knows.
@@ -29,6 +57,18 @@ const SCHEMES: &[&str] = &[
     "postgres",
     #[cfg(feature = "mysql")]
     "mysql",
+    #[cfg(feature = "redis")]
+    "redis",
+    #[cfg(feature = "redis")]
+    "rediss",
+    #[cfg(feature = "redis")]
+    "redis-cluster",
+    #[cfg(feature = "mongodb")]
+    "mongodb",
+    #[cfg(feature = "mongodb")]
+    "mongodb+srv",
+    #[cfg(feature = "dynamodb")]
+    "dynamodb",
 ];
 
 impl Place {
@@ -38,25 +78,37 @@ impl Place {
         match scheme {
             #[cfg(feature = "sqlite")]
             "sqlite" => {
-                if naming.schema.is_some() {
-                    return Err(Problem::usage("SQLite has no schemas: leave `schema` out"));
-                }
-                sqlite(url, naming).await
+                naming.without_schema("SQLite has no schemas")?;
+                sql::sqlite(url, naming).await
             }
             #[cfg(feature = "postgres")]
-            "postgres" | "postgresql" => postgres(url, naming).await,
+            "postgres" | "postgresql" => sql::postgres(url, naming).await,
             #[cfg(feature = "mysql")]
             "mysql" | "mariadb" => {
-                if naming.schema.is_some() {
-                    return Err(Problem::usage("name the database in the URL and leave `schema` out"));
-                }
-                mysql(url, naming).await
+                naming.without_schema("the URL names the database")?;
+                sql::mysql(url, naming).await
+            }
+            #[cfg(feature = "redis")]
+            _ if redis::is_url(url) => {
+                naming.without_schema("Redis has no schemas")?;
+                redis::open(url, naming).await
+            }
+            #[cfg(feature = "mongodb")]
+            "mongodb" | "mongodb+srv" => {
+                naming.without_schema("the URL names the database")?;
+                mongodb::open(url, naming).await
+            }
+            #[cfg(feature = "dynamodb")]
+            "dynamodb" => {
+                naming.without_schema("DynamoDB has no schemas")?;
+                dynamodb::open(url, naming).await
             }
             _ => {
                 let known: Vec<String> = SCHEMES.iter().map(|scheme| format!("`{scheme}://`")).collect();
                 // Not the URL itself: it may hold a password.
                 Err(Problem::usage(format!(
-                    "the audit store's URL begins with `{}`, which is none of {}",
+                    "the {}'s URL begins with `{}`, which is none of {}",
+                    naming.what,
                     scheme.chars().take(20).collect::<String>().escape_debug(),
                     known.join(", ")
                 )))
@@ -64,74 +116,18 @@ impl Place {
         }
     }
 
-    #[cfg(any(feature = "sqlite", feature = "postgres", feature = "mysql"))]
-    fn of<D: StoreDialect>(store: SqlAuditStore<D>, naming: &Naming) -> Self {
-        let store = match &naming.table_prefix {
-            Some(prefix) => store.table_prefix(prefix),
-            None => store,
-        };
-        let store = Arc::new(store.create_tables(false));
-        Self { audit: Arc::<SqlAuditStore<D>>::clone(&store), lock: store }
-    }
-}
-
-#[cfg(feature = "sqlite")]
-async fn sqlite(url: &str, naming: &Naming) -> Result<Place> {
-    use flamingock_store_sql::SqliteAuditStore;
-
-    let path = url.trim_start_matches("sqlite:").trim_start_matches("//");
-    let file = path.split('?').next().unwrap_or_default();
-    if !std::path::Path::new(file).is_file() {
-        let message = format!("there is no file {file}: check the path in the audit store's URL");
-        return Err(Problem::new("AUDIT_STORE", message));
-    }
-    // An operator creates no audit by a typing error.
-    let mode = match path.split_once('?') {
-        Some((_, query)) if query.contains("mode=") => "",
-        Some(_) => "&mode=rw",
-        None => "?mode=rw",
-    };
-    Ok(Place::of(SqliteAuditStore::connect(&format!("{url}{mode}")).await?, naming))
-}
-
-#[cfg(feature = "postgres")]
-async fn postgres(url: &str, naming: &Naming) -> Result<Place> {
-    reach::<sqlx::PgConnection>(url).await?;
-    let store = flamingock_store_sql::PostgresAuditStore::connect(url).await?;
-    Ok(Place::of(
-        match &naming.schema {
-            Some(schema) => store.schema(schema),
-            None => store,
-        },
-        naming,
-    ))
-}
-
-#[cfg(feature = "mysql")]
-async fn mysql(url: &str, naming: &Naming) -> Result<Place> {
-    reach::<sqlx::MySqlConnection>(url).await?;
-    Ok(Place::of(flamingock_store_sql::MySqlAuditStore::connect(url).await?, naming))
-}
-
-/// Tries once whether the server is there: a pool would try for half a minute before it says so. What else
-/// is wrong, the store explains.
-#[cfg(any(feature = "postgres", feature = "mysql"))]
-async fn reach<C: sqlx::Connection>(url: &str) -> Result<()> {
-    let limit = std::time::Duration::from_secs(10);
-    let unreached = |said: &str| {
-        let message = format!(
-            "the audit store's server is not reached: {said}. Check that it is up and reachable from here"
-        );
-        Err(Problem::new("AUDIT_STORE", message))
-    };
-    match tokio::time::timeout(limit, C::connect(url)).await {
-        Ok(Ok(connection)) => {
-            // Whether it is closed well changes nothing.
-            let _ = connection.close().await;
-            Ok(())
+    /// With the lock that is kept at another URL.
+    pub(crate) async fn locked_by(self, url: &str, naming: &Naming) -> Result<Self> {
+        #[cfg(feature = "redis")]
+        if redis::is_url(url) {
+            return Ok(Self { lock: redis::lock(url, naming).await?, ..self });
         }
-        Ok(Err(sqlx::Error::Io(error))) => unreached(&error.to_string()),
-        Ok(Err(_)) => Ok(()),
-        Err(_) => unreached("no answer within 10 s"),
+        let lock = Self::open(url, naming).await?.lock;
+        Ok(Self { lock, ..self })
+    }
+
+    fn of<S: AuditStore + LockStore>(store: S) -> Self {
+        let store = Arc::new(store);
+        Self { audit: Arc::<S>::clone(&store), lock: store }
     }
 }

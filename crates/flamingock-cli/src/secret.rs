@@ -1,5 +1,16 @@
 use std::collections::BTreeSet;
 
+/// Parameters of URLs, in small letters, that hold secrets. MongoDB's properties may hold a session token.
+const SECRET_PARAMETERS: [&str; 7] = [
+    "pass",
+    "password",
+    "sslpassword",
+    "secret",
+    "token",
+    "tlscertificatekeyfilepassword",
+    "authmechanismproperties",
+];
+
 /// What must never be shown.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Secrets(BTreeSet<String>);
@@ -27,8 +38,7 @@ impl Secrets {
         }
         for pair in url.split_once('?').map_or("", |(_, query)| query).split('&') {
             if let Some((name, value)) = pair.split_once('=')
-                && ["password", "sslpassword", "secret", "token"]
-                    .contains(&name.to_ascii_lowercase().as_str())
+                && SECRET_PARAMETERS.contains(&name.to_ascii_lowercase().as_str())
             {
                 self.add(value);
                 self.add(&decoded(value));
@@ -105,6 +115,10 @@ mod tests {
         let mut secrets = Secrets::default();
         secrets.add_url("postgres://jane:s3cr%40t@db/orders?sslpassword=hush");
         assert_eq!(secrets.redact("no s3cr@t, no s3cr%40t, no hush"), "no ***, no ***, no ***");
+        secrets.add_url("unix:///run/redis.sock?pass=hush-pass&db=1");
+        secrets.add_url("redis://:hush-redis@cache:6379/0");
+        secrets.add_url("mongodb://db/?tlsCertificateKeyFilePassword=hush-mongo");
+        assert_eq!(secrets.redact("hush-pass hush-redis hush-mongo"), "*** *** ***");
         secrets.add_url("postgres://jane:p@ss/word@db/orders");
         assert_eq!(secrets.redact("p@ss/word"), "***");
     }

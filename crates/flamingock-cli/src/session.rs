@@ -22,6 +22,7 @@ pub(crate) struct Session {
     config: Config,
     secrets: Secrets,
     url: Option<String>,
+    lock_url: Option<String>,
     app: Option<Flamingock>,
     cancel: CancellationToken,
 }
@@ -31,11 +32,10 @@ impl Session {
         let mut secrets = Secrets::default();
         let config = Config::read(global.config.as_deref(), &mut secrets)?;
         let url = global.audit_store.clone().or_else(|| config.audit_store.clone());
-        if let Some(url) = &url {
-            secrets.add_url(url);
-        }
+        let lock_url = global.lock_store.clone().or_else(|| config.lock_store.clone());
+        url.iter().chain(&lock_url).for_each(|url| secrets.add_url(url));
         let cancel = CancellationToken::new();
-        Ok(Self { global, output, config, secrets, url, app, cancel })
+        Ok(Self { global, output, config, secrets, url, lock_url, app, cancel })
     }
 
     pub(crate) fn secrets(&self) -> Secrets {
@@ -61,8 +61,15 @@ impl Session {
                  `audit_store = \"..\"` in flamingock.toml",
             ));
         };
-        let Config { table_prefix, schema, .. } = self.config.clone();
-        Place::open(url, &Naming { table_prefix, schema }).await
+        let Config { table_prefix, schema, lock_prefix, .. } = self.config.clone();
+        let place = Place::open(url, &Naming { what: "audit store", table_prefix, schema }).await?;
+        match &self.lock_url {
+            Some(url) => {
+                let naming = Naming { what: "lock store", table_prefix: lock_prefix, schema: None };
+                place.locked_by(url, &naming).await
+            }
+            None => Ok(place),
+        }
     }
 
     /// An operator for the one history that is meant.

@@ -1,3 +1,4 @@
+use std::fmt;
 use std::time::Duration;
 
 use flamingock_core::{BackendError, BackendErrorKind};
@@ -22,17 +23,13 @@ impl Operation<'_> {
     }
 
     /// What is stored cannot be read.
-    pub(crate) fn corrupt(
-        &self,
-        what: impl std::fmt::Display,
-        problem: impl std::fmt::Display,
-    ) -> BackendError {
+    pub(crate) fn corrupt(&self, what: impl fmt::Display, problem: impl fmt::Display) -> BackendError {
         self.fail(BackendErrorKind::Corrupt, format!("{what} cannot be read: {problem}"))
     }
 
     /// An error of the driver's.
     pub(crate) fn error(&self, error: Error) -> BackendError {
-        self.fail(kind(&error), describe(&error)).source(error)
+        self.fail(kind(&error), describe(&error)).source(Cause(error))
     }
 
     /// Does it, but not for ever.
@@ -52,6 +49,18 @@ impl Operation<'_> {
         })
     }
 }
+
+/// The driver's error, in fewer words than its own.
+#[derive(Debug)]
+struct Cause(Error);
+
+impl fmt::Display for Cause {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&describe(&self.0))
+    }
+}
+
+impl std::error::Error for Cause {}
 
 /// Whether somebody else was faster to write under the same key.
 pub(crate) fn is_duplicate_key(error: &Error) -> bool {
@@ -95,11 +104,24 @@ fn describe(error: &Error) -> String {
         ErrorKind::Write(WriteFailure::WriteConcernError(error)) => {
             format!("the write is not safe yet: {} ({} {})", error.message, error.code, error.code_name)
         }
-        kind => kind.to_string(),
+        kind => plain(&kind.to_string()),
     }
 }
 
-fn kind(error: &Error) -> BackendErrorKind {
+/// Without the fields of nested errors that are empty or for programs.
+fn plain(text: &str) -> String {
+    let mut text = text.replace("Kind: ", "");
+    for field in [", source: None", ", server response: None"] {
+        text = text.replace(field, "");
+    }
+    while let Some(start) = text.find(", labels: {") {
+        let end = text[start..].find('}').map_or(text.len(), |end| start + end + 1);
+        text.replace_range(start..end, "");
+    }
+    text
+}
+
+pub(crate) fn kind(error: &Error) -> BackendErrorKind {
     use BackendErrorKind::{Corrupt, Denied, Misconfigured, Other, Unavailable};
     if let Some(code) = code(error) {
         let kind = kind_of_code(code);
@@ -188,6 +210,14 @@ mod tests {
         let broken = std::io::Error::from(std::io::ErrorKind::ConnectionReset);
         assert_eq!(kind(&Error::from(broken)), BackendErrorKind::Unavailable);
         assert_eq!(kind(&ErrorKind::Shutdown.into()), BackendErrorKind::Misconfigured);
+    }
+
+    #[test]
+    fn an_error_is_told_without_what_is_for_programs() {
+        let io = "Kind: I/O error: refused, labels: {\"RetryableError\", \"Other\"}, source: None";
+        let text = format!("Topology: {{ Error: {io}, server response: None }}");
+        assert_eq!(plain(&text), "Topology: { Error: I/O error: refused }");
+        assert_eq!(plain("cut off, labels: {"), "cut off");
     }
 
     #[test]

@@ -83,8 +83,16 @@ impl MongoAuditStore {
         let found = entries.list_indexes().await.map_err(|error| operation.error(error))?;
         let found: Vec<IndexModel> = found.try_collect().await.map_err(|error| operation.error(error))?;
         for (keys, unique) in indexes() {
-            if found.iter().any(|index| same(&index.keys, &keys) && is_unique(index) >= unique) {
-                continue;
+            if let Some(index) = found.iter().find(|index| same(&index.keys, &keys)) {
+                if is_unique(index) >= unique {
+                    continue;
+                }
+                let message = format!(
+                    "index {keys} of collection `{}` is not unique, and would take an entry twice: drop it, and it is \
+                     created anew; or choose another collection prefix",
+                    entries.name(),
+                );
+                return Err(operation.fail(BackendErrorKind::Schema, message));
             }
             if !self.create_collections {
                 let message = format!(

@@ -12,7 +12,7 @@ use mongodb::options::{
 };
 use mongodb::{Client, Collection, Database};
 
-use crate::error::Operation;
+use crate::error::{Operation, kind};
 
 /// How long to look for a server when the URL does not say.
 const SERVER_SELECTION_TIMEOUT: Duration = Duration::from_secs(10);
@@ -75,11 +75,16 @@ impl MongoAuditStore {
     /// says otherwise (`serverSelectionTimeoutMS`).
     ///
     /// # Errors
-    /// When the URL is not understood.
+    /// When the URL is not understood; of `mongodb+srv`, also when its hosts are not found.
     pub async fn connect(url: &str) -> Result<Self, BackendError> {
         let options = ClientOptions::parse(url).await.map_err(|error| {
             let message = without_password(url, &error.kind.to_string());
-            BackendError::new(BackendErrorKind::Misconfigured, "connect", message)
+            // Of `mongodb+srv`, the hosts are looked for already.
+            let kind = match kind(&error) {
+                BackendErrorKind::Unavailable => BackendErrorKind::Unavailable,
+                _ => BackendErrorKind::Misconfigured,
+            };
+            BackendError::new(kind, "connect", message)
         })?;
         Self::with_options(options)
     }

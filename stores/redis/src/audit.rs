@@ -84,7 +84,7 @@ impl AuditStore for RedisAuditStore {
             }
             _ => Err(operation.fail(
                 BackendErrorKind::Schema,
-                "a key of the head's name holds something else: choose another `key_prefix`",
+                "a key of the head's name holds something else: choose another prefix",
             )),
         }
     }

@@ -71,7 +71,7 @@ fn unsuitable(facts: &Facts, as_cluster: bool) -> Option<String> {
         return Some(format!("Redis {version} is too old: 5 or newer is needed"));
     }
     (facts.is_cluster && !as_cluster)
-        .then(|| "this is a node of a cluster: use `connect_cluster`, with some of its nodes".to_owned())
+        .then(|| "this is a node of a cluster: use `connect_cluster`, or a URL `redis-cluster://..`, with some of its nodes".to_owned())
 }
 
 fn judge(facts: &Facts) -> Judgement {

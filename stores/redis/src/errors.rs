@@ -69,7 +69,7 @@ const PERMIT: &str = "the user needs the commands and keys that the documentatio
 /// The code that begins a server's error, what it means and what to do.
 const CODES: &[(&str, BackendErrorKind, &str)] = {
     use BackendErrorKind::{Corrupt, Denied, Misconfigured, ReadOnly, Schema, StorageFull, Unavailable};
-    const CLUSTER: &str = "this is a node of a cluster: use `connect_cluster`";
+    const CLUSTER: &str = "this is a node of a cluster: use `connect_cluster`, or a URL `redis-cluster://..`";
     const ADMIT: &str = "check user and password";
     const WRITE: &str = "this is a replica: connect to the primary";
     &[
@@ -90,7 +90,7 @@ const CODES: &[(&str, BackendErrorKind, &str)] = {
         ("MOVED", Misconfigured, CLUSTER),
         ("ASK", Misconfigured, CLUSTER),
         ("CROSSSLOT", Misconfigured, CLUSTER),
-        ("WRONGTYPE", Schema, "a key of this name holds something else: choose another `key_prefix`"),
+        ("WRONGTYPE", Schema, "a key of this name holds something else: choose another prefix"),
         ("NOPROTO", Misconfigured, "leave out `protocol=resp3`"),
         ("CORRUPT", Corrupt, ""),
     ]
@@ -101,6 +101,7 @@ const MESSAGES: &[(&str, BackendErrorKind, &str)] = {
     use BackendErrorKind::{Corrupt, Denied, Misconfigured, Unavailable};
     &[
         ("max number of clients reached", Unavailable, ""),
+        ("cluster support disabled", Misconfigured, "the URL of a single server begins with `redis://`"),
         ("DB index is out of range", Misconfigured, "the server has no database of this number"),
         ("without any password configured", Denied, "the server has no password: leave it out of the URL"),
         ("no password is set", Denied, "the server has no password: leave it out of the URL"),

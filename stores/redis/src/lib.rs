@@ -14,6 +14,7 @@
 //! and beside them the set `histories`. None of them has a time to live.
 
 mod audit;
+mod cluster;
 mod durability;
 mod entry;
 mod errors;

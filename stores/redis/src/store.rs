@@ -4,6 +4,7 @@ use std::time::Duration;
 use flamingock_core::{BackendError, BackendErrorKind};
 use redis::{Client, RedisError};
 
+use crate::cluster;
 use crate::errors::Operation;
 use crate::keys::Keys;
 use crate::link::Link;
@@ -72,12 +73,17 @@ macro_rules! settings {
     ($store:ident, $make:expr) => {
         impl $store {
             /// Connects to the server at `url`: `redis://user:password@host:6379/0`, `rediss://..` with the feature
-            /// `tls`, or `unix:///run/redis.sock`.
+            /// `tls`, or `unix:///run/redis.sock`. To a cluster by some of its nodes:
+            /// `redis-cluster://user:password@one:6379,two:6379`, or `rediss-cluster://..`.
             ///
             /// # Errors
             /// When the URL is not understood, or the server is not reached or refuses us. The password is not
             /// shown.
             pub async fn connect(url: &str) -> Result<Self, BackendError> {
+                if let Some(nodes) = cluster::nodes(url) {
+                    return Self::connect_cluster(&nodes.iter().map(String::as_str).collect::<Vec<_>>())
+                        .await;
+                }
                 let store = Self::new(Client::open(url).map_err(not_understood)?);
                 store.place.connect().await?;
                 Ok(store)

@@ -133,12 +133,22 @@ async fn wire(scenario: &str, dir: &Path) -> anyhow::Result<FlamingockBuilder> {
     let options = SqliteConnectOptions::new().filename(dir.join("target.db")).create_if_missing(true);
     let folder = Folder(dir.to_owned());
     if let (Ok(url), Ok(prefix)) = (std::env::var("CLI_TEST_URL"), std::env::var("CLI_TEST_PREFIX")) {
-        let builder = Flamingock::builder();
+        let (builder, pool) = (Flamingock::builder(), SqlitePool::connect_with(options).await?);
+        let lock_prefix = format!("{prefix}lock:");
         let builder = match url.split(':').next() {
             Some("mysql") => builder.audit_store(MySqlAuditStore::connect(&url).await?.table_prefix(prefix)),
+            Some("redis") => builder.audit_store(RedisAuditStore::connect(&url).await?.key_prefix(prefix)),
+            Some("mongodb") => {
+                builder.audit_store(MongoAuditStore::connect(&url).await?.collection_prefix(prefix))
+            }
+            Some("dynamodb") => builder.audit_store(DynamoAuditStore::connect(&url).await?),
             _ => builder.audit_store(PostgresAuditStore::connect(&url).await?.table_prefix(prefix)),
         };
-        return Ok(on_targets(builder, scenario, folder, SqlitePool::connect_with(options).await?));
+        let builder = match std::env::var("CLI_TEST_LOCK") {
+            Ok(url) => builder.lock_store(RedisLockStore::connect(&url).await?.key_prefix(lock_prefix)),
+            Err(_) => builder,
+        };
+        return Ok(on_targets(builder, scenario, folder, pool));
     }
     let audit = format!("sqlite://{}", dir.join("audit.db").display());
     let builder = Flamingock::builder().audit_store(SqliteAuditStore::connect(&audit).await?);

@@ -137,8 +137,14 @@ impl House {
 /// The command without anything of this process' surroundings.
 pub(crate) fn bare() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_flamingock"));
-    for name in ["FLAMINGOCK_AUDIT_STORE", "FLAMINGOCK_SERVICE", "FLAMINGOCK_TENANT", "NO_COLOR", "RUST_LOG"]
-    {
+    for name in [
+        "FLAMINGOCK_AUDIT_STORE",
+        "FLAMINGOCK_LOCK_STORE",
+        "FLAMINGOCK_SERVICE",
+        "FLAMINGOCK_TENANT",
+        "NO_COLOR",
+        "RUST_LOG",
+    ] {
         command.env_remove(name);
     }
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());

@@ -1,4 +1,4 @@
-//! The real binary on real SQLite, PostgreSQL and MariaDB. Started as `cli app ..`, this program is the application that the
+//! The real binary on real SQLite and on the servers that are there. Started as `cli app ..`, this program is the application that the
 //! binary starts; else it runs the tests.
 #![expect(clippy::expect_used, reason = "what fails here fails the test")]
 
@@ -75,11 +75,9 @@ fn main() -> ExitCode {
         })
     };
     let mut trials: Vec<Trial> = cases.into_iter().map(trial).collect();
-    for (variable, case) in [
-        (servers::POSTGRES, cases![servers::an_issue_is_seen_ruled_and_left_behind_on_postgres,][0]),
-        (servers::MARIADB, cases![servers::an_issue_is_seen_ruled_and_left_behind_on_mariadb,][0]),
-    ] {
-        trials.push(trial(case).with_ignored_flag(std::env::var_os(variable).is_none()));
-    }
+    trials.extend(servers::CASES.map(|(variables, name, case)| {
+        let is_there = |variable: &&str| std::env::var_os(variable).is_some_and(|url| !url.is_empty());
+        trial((name, case)).with_ignored_flag(!variables.iter().all(is_there))
+    }));
     libtest_mimic::run(&Arguments::from_args(), trials).exit_code()
 }

@@ -1,15 +1,17 @@
-//! Several instances that start together.
+//! Whole starts: with nothing to do, and of several instances together.
 
 use std::any::{TypeId, type_name};
 use std::sync::Arc;
 use std::time::Duration;
 
-use flamingock_core::Flamingock;
+use aws_sdk_dynamodb::Client;
 use flamingock_core::change::{Body, Change, Method, MethodError, Order, Param, ParamKind, Source};
 use flamingock_core::memory::{MemoryTarget, MemoryTransaction};
+use flamingock_core::{Flamingock, FlamingockBuilder};
 use flamingock_store_dynamodb::DynamoAuditStore;
 
 use crate::server;
+use crate::store::Counter;
 
 const INSTANCES: usize = 8;
 const CHANGES: u32 = 50;
@@ -39,6 +41,29 @@ fn counting(number: u32) -> Change {
     Change::new(id, Order::new(number.to_string()), "texts", source, format!("v1:{number}"), apply)
 }
 
+fn application(store: DynamoAuditStore, target: &MemoryTarget) -> Flamingock {
+    let builder = Flamingock::builder()
+        .service("orders")
+        .audit_store(store)
+        .target(target.clone())
+        .lease(Duration::from_secs(20));
+    (0..CHANGES).map(counting).fold(builder, FlamingockBuilder::change).build().unwrap()
+}
+
+pub(crate) async fn a_start_with_nothing_to_do_is_one_request() {
+    let endpoint = server::endpoint().unwrap();
+    let (table, target, counter) = (server::table_name(), MemoryTarget::new("texts"), Counter::default());
+    let store = DynamoAuditStore::new(server::client(&endpoint), &table);
+    assert_eq!(application(store, &target).run().await.unwrap().changes.applied, 50);
+    let config = server::config(&endpoint, server::http()).interceptor(counter.clone());
+    let store = DynamoAuditStore::new(Client::from_conf(config.build()), &table);
+    let again = application(store, &target);
+    for _ in 0..3 {
+        assert_eq!(again.run().await.unwrap().changes.applied, 0);
+        assert_eq!(counter.take(), 1);
+    }
+}
+
 pub(crate) async fn eight_instances_apply_fifty_changes_once_each_over_five_rounds() {
     let endpoint = server::endpoint().unwrap();
     for round in 0..5 {
@@ -46,15 +71,7 @@ pub(crate) async fn eight_instances_apply_fifty_changes_once_each_over_five_roun
         let mut running = tokio::task::JoinSet::new();
         for _ in 0..INSTANCES {
             let store = DynamoAuditStore::new(server::client(&endpoint), &table);
-            let mut builder = Flamingock::builder()
-                .service("orders")
-                .audit_store(store)
-                .target(target.clone())
-                .lease(Duration::from_secs(20));
-            for number in 0..CHANGES {
-                builder = builder.change(counting(number));
-            }
-            let app = builder.build().unwrap();
+            let app = application(store, &target);
             running.spawn(async move { app.run().await.unwrap().changes.applied });
         }
         let applied = running.join_all().await;

@@ -34,10 +34,12 @@ fn main() -> ExitCode {
         an_endpoint_that_refuses_connections_is_one_clear_error,
         an_endpoint_that_never_answers_is_one_clear_error_in_time,
         credentials_that_are_missing_are_denied,
+        credentials_that_cannot_be_right_are_denied,
         credentials_that_expired_are_denied,
+        a_permission_that_is_missing_is_denied,
     );
     cases!(suite, store:
-        a_start_with_nothing_to_do_is_one_request,
+        reading_the_head_and_appending_are_one_request_each,
         an_entry_that_is_too_large_is_refused_and_the_office_stays,
         an_append_of_more_than_4_megabytes_is_refused,
         a_large_append_is_brought_up_to_date_by_the_next_office,
@@ -50,6 +52,9 @@ fn main() -> ExitCode {
         what_was_watched_does_not_disturb_the_holder,
         a_holder_that_was_watched_for_a_lease_is_not_shown,
     );
-    cases!(suite, instances: eight_instances_apply_fifty_changes_once_each_over_five_rounds);
+    cases!(suite, instances:
+        a_start_with_nothing_to_do_is_one_request,
+        eight_instances_apply_fifty_changes_once_each_over_five_rounds,
+    );
     run([suite])
 }

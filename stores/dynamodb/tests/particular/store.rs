@@ -55,10 +55,10 @@ fn made(change: &str, state: AuditState) -> AuditEntry {
 
 /// Counts requests as they leave, repeated ones too.
 #[derive(Debug, Clone, Default)]
-struct Counter(Arc<AtomicUsize>);
+pub(crate) struct Counter(Arc<AtomicUsize>);
 
 impl Counter {
-    fn take(&self) -> usize {
+    pub(crate) fn take(&self) -> usize {
         self.0.swap(0, Ordering::SeqCst)
     }
 }
@@ -79,7 +79,7 @@ impl Intercept for Counter {
     }
 }
 
-pub(crate) async fn a_start_with_nothing_to_do_is_one_request() {
+pub(crate) async fn reading_the_head_and_appending_are_one_request_each() {
     let counter = Counter::default();
     let config = server::config(&server::endpoint().unwrap(), server::http()).interceptor(counter.clone());
     let store = DynamoAuditStore::new(Client::from_conf(config.build()), server::table_name());

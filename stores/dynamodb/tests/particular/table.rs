@@ -153,6 +153,32 @@ pub(crate) async fn credentials_that_expired_are_denied() {
     assert!(!format!("{error:#?}").contains("hunter2"), "{error:#?}");
 }
 
+/// DynamoDB Local checks no signature, but what a key may look like, and answers as the real one does.
+pub(crate) async fn credentials_that_cannot_be_right_are_denied() {
+    let wrong = Credentials::new("no key!", server::SECRET, None, None, "tests");
+    let config = server::config(&server::endpoint().unwrap(), server::http()).credentials_provider(wrong);
+    let store = DynamoAuditStore::new(Client::from_conf(config.build()), server::table_name());
+    for error in [head(&store).await, initialize(&store).await.unwrap_err()] {
+        assert_eq!(error.kind(), Denied, "{error}");
+        assert!(!error.is_temporary() && error.to_string().contains("UnrecognizedClient"), "{error}");
+        assert!(!format!("{error:#?}").contains(server::SECRET), "{error:#?}");
+    }
+}
+
+/// DynamoDB Local knows no permissions: this server answers as the real one does.
+pub(crate) async fn a_permission_that_is_missing_is_denied() {
+    let endpoint = refusing(
+        "{\"__type\":\"com.amazon.coral.service#AccessDeniedException\",\"Message\":\"User: \
+         arn:aws:iam::123456789012:user/orders is not authorized to perform: dynamodb:GetItem on resource: \
+         arn:aws:dynamodb:eu-west-1:123456789012:table/audit\"}",
+    );
+    let store = DynamoAuditStore::new(server::client(&endpoint.await), "audit");
+    for error in [head(&store).await, initialize(&store).await.unwrap_err()] {
+        assert_eq!(error.kind(), Denied, "{error}");
+        assert!(error.to_string().contains("not authorized to perform: dynamodb:GetItem"), "{error}");
+    }
+}
+
 /// A server that refuses each request so.
 async fn refusing(body: &'static str) -> String {
     use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};

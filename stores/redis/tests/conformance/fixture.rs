@@ -159,7 +159,8 @@ impl StorePlace for Place {
                 StoreHandle::lock(RedisLockStore::connect(&url).await?.key_prefix(&self.prefix))
             }
             Kind::Cluster => {
-                StoreHandle::both(RedisAuditStore::connect_cluster(&[&url]).await?.key_prefix(&self.prefix))
+                let url = url.replace("redis://", "redis-cluster://");
+                StoreHandle::both(RedisAuditStore::connect(&url).await?.key_prefix(&self.prefix))
             }
         })
     }

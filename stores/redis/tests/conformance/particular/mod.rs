@@ -37,6 +37,8 @@ pub(crate) fn suite() -> Suite {
         settings::a_server_that_hides_its_settings_is_taken,
         settings::a_node_of_a_cluster_is_refused_as_a_server,
         settings::a_wrong_password_is_denied_and_not_shown,
+        settings::a_user_who_may_not_do_it_is_denied,
+        settings::a_password_that_is_changed_in_between_is_denied,
         settings::a_prefix_that_cannot_be_used_is_refused_before_anything_is_sent,
         settings::stores_with_different_prefixes_do_not_touch_each_other,
         failures::nobody_at_the_port_is_one_clear_error,

@@ -71,6 +71,33 @@ pub(super) async fn a_wrong_password_is_denied_and_not_shown() {
     assert_eq!(store.address(), server.url());
 }
 
+pub(super) async fn a_user_who_may_not_do_it_is_denied() {
+    let server = Own::start(&DURABLE).await.expect("a server");
+    // All commands and none of our keys; all keys and none of the commands.
+    for rights in ["~other:* +@all", "~* +ping"] {
+        server.admin().run(&format!("ACL SETUSER app reset on >hunter2 {rights}")).await.expect("a user");
+        let store = connect(&server.url().replace("//", "//app:hunter2@")).await;
+        for error in [
+            assert_fails(store.head(&orders()).await, Denied, &["the user needs"]),
+            assert_fails(take_office(&store, 1, "run-1").await, Denied, &["the user needs"]),
+        ] {
+            assert!(!error.is_temporary() && !format!("{error:#?}").contains("hunter2"), "{error:#?}");
+        }
+    }
+}
+
+pub(super) async fn a_password_that_is_changed_in_between_is_denied() {
+    let server = Own::start(&DURABLE).await.expect("a server");
+    server.admin().run("ACL SETUSER app on >hunter2-old ~* +@all").await.expect("a user");
+    let store = connect(&server.url().replace("//", "//app:hunter2-old@")).await;
+    store.head(&orders()).await.expect("head");
+    server.admin().run("ACL SETUSER app resetpass >hunter2-new").await.expect("a password");
+    server.admin().run("CLIENT KILL TYPE normal SKIPME yes").await.expect("kill");
+    tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+    let error = assert_fails(store.head(&orders()).await, Denied, &["check user and password"]);
+    assert!(!format!("{error:#?}").contains("hunter2"), "{error:#?}");
+}
+
 pub(super) async fn a_prefix_that_cannot_be_used_is_refused_before_anything_is_sent() {
     let server = Own::start(&DURABLE).await.expect("a server");
     let store = connect(&server.url()).await.key_prefix("{app}:");
