@@ -170,12 +170,13 @@ impl Kind {
         let (_, _, path) = proxy::parts(&fresh.place.database)?;
         let name = path.trim_start_matches('/');
         match self {
-            Self::Sqlite | Self::SqliteOneFile => {}
+            // Only the audit is on a server, if anything is: it stays for a look.
+            Self::Sqlite | Self::SqliteOneFile | Self::Redis | Self::MongoDb | Self::DynamoDb => {}
             Self::MariaDb | Self::MySql => {
                 let drop = raw_sql(AssertSqlSafe(format!("DROP DATABASE {name}")));
                 drop.execute(&MySqlPool::connect(server).await?).await?;
             }
-            Self::Postgres | Self::PgBouncer => {
+            Self::Postgres | Self::PgBouncer | Self::PostgresRedisLock => {
                 let drop = raw_sql(AssertSqlSafe(format!("DROP DATABASE {name} WITH (FORCE)")));
                 drop.execute(&PgPool::connect(server).await?).await?;
             }

@@ -1,3 +1,15 @@
+#![cfg_attr(
+    not(any(
+        feature = "sqlite",
+        feature = "postgres",
+        feature = "mysql",
+        feature = "redis",
+        feature = "mongodb",
+        feature = "dynamodb"
+    )),
+    allow(dead_code, reason = "an application with these commands brings its own audit store")
+)]
+
 #[cfg(feature = "dynamodb")]
 mod dynamodb;
 #[cfg(feature = "mongodb")]

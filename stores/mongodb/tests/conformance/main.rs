@@ -36,7 +36,7 @@ impl StoreFixture for Mongo {
         let capabilities = StoreCapabilities::default()
             .damages([UnreadableEntry, NewerFormat, OtherShape, ReadOnly, Unreachable])
             // FerretDB over SQLite reads whole collections: ten thousand entries take it long.
-            .case_timeout(Duration::from_secs(120));
+            .case_timeout(Duration::from_secs(300));
         match server::password() {
             Some(password) => capabilities.secret(password),
             None => capabilities,
