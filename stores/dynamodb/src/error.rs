@@ -1,10 +1,10 @@
 use std::error::Error;
 
-use aws_credential_types::provider::error::CredentialsError;
 use aws_sdk_dynamodb::config::http::HttpResponse;
 use aws_sdk_dynamodb::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
 use aws_sdk_dynamodb::types::CancellationReason;
+use flamingock_aws::{is_denied, presentable, unanswered};
 use flamingock_core::{BackendError, BackendErrorKind};
 
 use crate::operation::Operation;
@@ -40,7 +40,10 @@ pub(crate) fn failure<E>(operation: Operation<'_>, error: &SdkError<E, HttpRespo
 where
     E: ProvideErrorMetadata + Error + 'static,
 {
-    let SdkError::ServiceError(service) = error else { return unanswered(operation, error) };
+    let SdkError::ServiceError(service) = error else {
+        let (kind, message) = unanswered("DynamoDB", error);
+        return Failure { verdict: Verdict::Other, error: operation.fail(kind, message) };
+    };
     let (error, status) = (service.err(), service.raw().status().as_u16());
     let (code, message) = (error.code().unwrap_or_default(), error.message().unwrap_or_default());
     let (kind, verdict) = meaning(code, message, status);
@@ -80,20 +83,7 @@ fn meaning(code: &str, message: &str, status: u16) -> (BackendErrorKind, Verdict
         | "ServiceUnavailable" => (Unavailable, Verdict::Other),
         "ResourceNotFoundException" | "TableNotFoundException" => (Schema, Verdict::NoTable),
         "ItemCollectionSizeLimitExceededException" => (StorageFull, Verdict::Other),
-        "AccessDeniedException"
-        | "ExpiredToken"
-        | "ExpiredTokenException"
-        | "IncompleteSignature"
-        | "IncompleteSignatureException"
-        | "InvalidClientTokenId"
-        | "InvalidSignatureException"
-        | "KMSAccessDeniedException"
-        | "MissingAuthenticationToken"
-        | "MissingAuthenticationTokenException"
-        | "OptInRequired"
-        | "RequestExpired"
-        | "SignatureDoesNotMatch"
-        | "UnrecognizedClientException" => (Denied, Verdict::Other),
+        code if is_denied(code) => (Denied, Verdict::Other),
         "ValidationException" if names_the_keys(message) => (Schema, Verdict::Other),
         "ValidationException" | "RequestEntityTooLarge" | "SerializationException" => {
             (InvalidData, Verdict::Other)
@@ -147,52 +137,8 @@ fn cancellation(reasons: &[CancellationReason]) -> (BackendErrorKind, Verdict, S
     (Other, Verdict::Other, format!("the transaction was cancelled: {}", codes.join(", ")))
 }
 
-/// No answer, or none that is understood.
-fn unanswered<E>(operation: Operation<'_>, error: &SdkError<E, HttpResponse>) -> Failure
-where
-    E: Error + 'static,
-{
-    use BackendErrorKind::{Denied, Misconfigured, Unavailable};
-    let causes = causes(error);
-    let (kind, what) = match error {
-        _ if lacks_credentials(error) => (
-            Denied,
-            "there are no AWS credentials, or they could not be loaded; sign in, or set them in the environment",
-        ),
-        SdkError::TimeoutError(_) => (Unavailable, "DynamoDB did not answer in time"),
-        SdkError::DispatchFailure(_) => (Unavailable, "DynamoDB is not reached"),
-        SdkError::ResponseError(_) => (Unavailable, "DynamoDB's answer is not understood"),
-        _ => (Misconfigured, "the request could not be made"),
-    };
-    let message = if causes.is_empty() { what.to_owned() } else { format!("{what}: {causes}") };
-    Failure { verdict: Verdict::Other, error: operation.fail(kind, message) }
-}
-
-fn lacks_credentials(error: &(dyn Error + 'static)) -> bool {
-    // A client without a provider says so in words only.
-    error.is::<CredentialsError>()
-        || error.to_string().contains("no identity resolver")
-        || error.source().is_some_and(lacks_credentials)
-}
-
-/// The causes below, each told once. Requests, which carry a session token, are not among them.
-fn causes(error: &(dyn Error + 'static)) -> String {
-    let mut told: Vec<String> = Vec::new();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        let text = error.to_string();
-        if !told.iter().any(|before| before.contains(&text)) {
-            told.push(text);
-        }
-        cause = error.source();
-    }
-    told.join(": ")
-}
-
 fn shown(code: &str, message: &str, status: u16) -> String {
-    // A refused signature is answered with the signed request, session token and all.
-    let message = message.split("Canonical").next().unwrap_or_default();
-    let message = message.lines().next().unwrap_or_default().trim();
+    let message = presentable(message);
     let remedy = match code {
         "ResourceNotFoundException" => " (the table is missing: initialize creates it where it may)",
         "ExpiredToken" | "ExpiredTokenException" | "RequestExpired" => " (sign in again)",

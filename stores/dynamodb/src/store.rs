@@ -3,9 +3,10 @@ use std::sync::Arc;
 
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::config::SharedHttpClient;
+use flamingock_aws::http_client;
 use flamingock_core::{BackendError, BackendErrorKind};
 
-use crate::client::{completed, configuration, http_client, separate};
+use crate::client::{completed, configuration, separate};
 use crate::operation::Operation;
 use crate::url::Place;
 use crate::watch::Watches;

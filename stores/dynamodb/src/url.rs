@@ -1,5 +1,6 @@
 use std::fmt::Write as _;
 
+use flamingock_aws::{check_endpoint, encode, parameters};
 use flamingock_core::{BackendError, BackendErrorKind};
 
 /// Where a URL leads to.
@@ -23,31 +24,9 @@ impl Place {
     }
 
     fn read(url: &str) -> Result<Self, String> {
-        let rest = url.strip_prefix("dynamodb://").ok_or("it does not begin with dynamodb://")?;
-        // What stands before the question mark is not repeated in the message: it may be a secret.
-        let (before, query) = rest.split_once('?').ok_or("it names no table")?;
-        if !matches!(before, "" | "/") {
-            return Err(
-                "between // and ? there is something; credentials come from the environment".to_owned()
-            );
-        }
-        let (mut table, mut region, mut endpoint) = (None, None, None);
-        for pair in query.split('&').filter(|pair| !pair.is_empty()) {
-            let (name, value) = pair.split_once('=').ok_or("a parameter has no value")?;
-            let slot = match name {
-                "table" => &mut table,
-                "region" => &mut region,
-                "endpoint" => &mut endpoint,
-                other => return Err(format!("`{}` is no parameter of it", other.escape_debug())),
-            };
-            if slot.replace(decode(value)?).is_some() {
-                return Err(format!("`{name}` is given twice"));
-            }
-        }
+        let [table, region, endpoint] = parameters(url, "dynamodb", ["table", "region", "endpoint"])?;
         let table = table.filter(|table| !table.is_empty()).ok_or("it names no table")?;
-        if let Some(endpoint) = &endpoint {
-            check_endpoint(endpoint)?;
-        }
+        endpoint.as_deref().map_or(Ok(()), check_endpoint)?;
         Ok(Self { table, region, endpoint })
     }
 
@@ -61,38 +40,6 @@ impl Place {
         }
         address
     }
-}
-
-fn check_endpoint(endpoint: &str) -> Result<(), String> {
-    let rest = endpoint.strip_prefix("https://").or_else(|| endpoint.strip_prefix("http://"));
-    let rest = rest.ok_or("the endpoint begins neither with https:// nor with http://")?;
-    if rest.contains('@') {
-        return Err("the endpoint has an @: credentials come from the environment".to_owned());
-    }
-    Ok(())
-}
-
-/// What would end a parameter, as [`decode`] reads it.
-fn encode(text: &str) -> String {
-    text.replace('%', "%25").replace('&', "%26")
-}
-
-/// `%3A` and its like.
-fn decode(text: &str) -> Result<String, String> {
-    let mut bytes = Vec::with_capacity(text.len());
-    let mut rest = text.bytes();
-    while let Some(byte) = rest.next() {
-        if byte != b'%' {
-            bytes.push(byte);
-            continue;
-        }
-        let mut digit = || rest.next().and_then(|byte| char::from(byte).to_digit(16));
-        let (Some(high), Some(low)) = (digit(), digit()) else {
-            return Err("a percent sign is not followed by two hexadecimal digits".to_owned());
-        };
-        bytes.push(u8::try_from(high * 16 + low).unwrap_or_default());
-    }
-    String::from_utf8(bytes).map_err(|_| "a parameter is no UTF-8".to_owned())
 }
 
 #[cfg(test)]

@@ -1,0 +1,80 @@
+use std::error::Error;
+
+use aws_credential_types::provider::error::CredentialsError;
+use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
+use aws_smithy_runtime_api::client::result::SdkError;
+use flamingock_core::BackendErrorKind;
+
+/// What it means that a service gave no answer, or none that is understood.
+pub fn unanswered<E>(service: &str, error: &SdkError<E, HttpResponse>) -> (BackendErrorKind, String)
+where
+    E: Error + 'static,
+{
+    use BackendErrorKind::{Denied, Misconfigured, Unavailable};
+    let causes = causes(error);
+    let (kind, what) = match error {
+        _ if lacks_credentials(error) => (
+            Denied,
+            "there are no AWS credentials, or they could not be loaded; sign in, or set them in the environment"
+                .to_owned(),
+        ),
+        SdkError::TimeoutError(_) => (Unavailable, format!("{service} did not answer in time")),
+        SdkError::DispatchFailure(_) => (Unavailable, format!("{service} is not reached")),
+        SdkError::ResponseError(_) => (Unavailable, format!("{service}'s answer is not understood")),
+        _ => (Misconfigured, "the request could not be made".to_owned()),
+    };
+    (kind, if causes.is_empty() { what } else { format!("{what}: {causes}") })
+}
+
+/// Whether this code of an answer means that credentials or permissions are refused.
+pub fn is_denied(code: &str) -> bool {
+    matches!(
+        code,
+        "AccessDenied"
+            | "AccessDeniedException"
+            | "AllAccessDisabled"
+            | "ExpiredToken"
+            | "ExpiredTokenException"
+            | "IncompleteSignature"
+            | "IncompleteSignatureException"
+            | "InvalidAccessKeyId"
+            | "InvalidClientTokenId"
+            | "InvalidSignatureException"
+            | "InvalidToken"
+            | "KMSAccessDeniedException"
+            | "MissingAuthenticationToken"
+            | "MissingAuthenticationTokenException"
+            | "OptInRequired"
+            | "RequestExpired"
+            | "SignatureDoesNotMatch"
+            | "UnrecognizedClientException"
+    )
+}
+
+/// A service's message as it may be shown: a refused signature is answered with the signed request,
+/// session token and all.
+pub fn presentable(message: &str) -> &str {
+    let message = message.split("Canonical").next().unwrap_or_default();
+    message.lines().next().unwrap_or_default().trim()
+}
+
+fn lacks_credentials(error: &(dyn Error + 'static)) -> bool {
+    // A client without a provider says so in words only.
+    error.is::<CredentialsError>()
+        || error.to_string().contains("no identity resolver")
+        || error.source().is_some_and(lacks_credentials)
+}
+
+/// The causes below, each told once. Requests, which carry a session token, are not among them.
+fn causes(error: &(dyn Error + 'static)) -> String {
+    let mut told: Vec<String> = Vec::new();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        let text = error.to_string();
+        if !told.iter().any(|before| before.contains(&text)) {
+            told.push(text);
+        }
+        cause = error.source();
+    }
+    told.join(": ")
+}
