@@ -158,6 +158,7 @@
 //! | `mysql` | `MySqlAuditStore` (audit store and lock) and `MySqlTarget`, for MariaDB and MySQL, over the same `flamingock::sqlx` |
 //! | `postgres` | `PostgresAuditStore` (audit store and lock) and `PostgresTarget`, over the same `flamingock::sqlx` |
 //! | `redis` | `RedisAuditStore` (audit store and lock) and `RedisLockStore` (the lock alone), over [`redis`](https://docs.rs/redis), re-exported as `flamingock::redis_client`; `redis-tls` adds `rediss://` |
+//! | `s3` | `S3Target`, and `S3Changes` for its changes, over [`aws-sdk-s3`](https://docs.rs/aws-sdk-s3), re-exported with `aws-config` as `flamingock::aws_sdk_s3` and `flamingock::aws_config` |
 //! | `sqlite` | `SqliteAuditStore` (audit store and lock) and `SqliteTarget`, over [`sqlx`](https://docs.rs/sqlx), re-exported as `flamingock::sqlx` |
 //! | `cli` | `flamingock::cli::main`: the commands of the `flamingock` binary as the application's own |
 //! | `testing` | [`flamingock::testing`](testing): tests of an application, also of its crashes; `#[flamingock::test]` gives each test a database of its own; the conformance suites for authors of stores and targets |
@@ -179,10 +180,12 @@ pub use flamingock_macros::{apply, change, include_changes, rollback, verify};
 // Beside the attribute of the same name: a module and a macro do not collide.
 pub use flamingock_core::change;
 
-#[cfg(feature = "dynamodb")]
+#[cfg(any(feature = "dynamodb", feature = "s3"))]
 pub use aws_config;
 #[cfg(feature = "dynamodb")]
 pub use aws_sdk_dynamodb;
+#[cfg(feature = "s3")]
+pub use aws_sdk_s3;
 #[cfg(feature = "cli")]
 pub use flamingock_cli as cli;
 #[cfg(feature = "redis")]
@@ -245,6 +248,17 @@ pub mod redis {
     pub use flamingock_store_redis::{RedisAuditStore, RedisLockStore};
 }
 
+/// Amazon S3, and what speaks its protocol: [`S3Target`](s3::S3Target) and what its changes get, over the
+/// driver's [`Client`](s3::Client).
+#[cfg(feature = "s3")]
+pub mod s3 {
+    pub use aws_sdk_s3::Client;
+    pub use flamingock_target_s3::{
+        BucketPolicy, BucketState, Bulk, Content, Copied, Done, Prefix, S3Changes, S3Error, S3ErrorKind,
+        S3Target, Setting, Stored,
+    };
+}
+
 /// SQLite: [`SqliteAuditStore`](sqlite::SqliteAuditStore) and [`SqliteTarget`](sqlite::SqliteTarget).
 #[cfg(feature = "sqlite")]
 pub mod sqlite {
@@ -259,3 +273,7 @@ mod stores_dynamodb {}
 #[cfg(all(doctest, feature = "kafka"))]
 #[doc = include_str!("../../../docs/src/targets-kafka.md")]
 mod targets_kafka {}
+
+#[cfg(all(doctest, feature = "s3"))]
+#[doc = include_str!("../../../docs/src/targets-s3.md")]
+mod targets_s3 {}

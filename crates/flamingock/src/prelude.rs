@@ -22,5 +22,7 @@ pub use crate::mysql::{MySqlAuditStore, MySqlTarget};
 pub use crate::postgres::{PostgresAuditStore, PostgresTarget};
 #[cfg(feature = "redis")]
 pub use crate::redis::{RedisAuditStore, RedisLockStore};
+#[cfg(feature = "s3")]
+pub use crate::s3::{S3Changes, S3Target};
 #[cfg(feature = "sqlite")]
 pub use crate::sqlite::{SqliteAuditStore, SqliteTarget};

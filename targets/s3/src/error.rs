@@ -225,6 +225,10 @@ impl<'a> At<'a> {
             return self.error(kind, message);
         };
         let (answer, status) = (service.err(), service.raw().status().as_u16());
+        if answer.code().is_none() && (200..300).contains(&status) {
+            let why = answer.source().map(|why| format!(": {why}")).unwrap_or_default();
+            return self.error(S3ErrorKind::Other, format!("S3's answer is not understood{why}"));
+        }
         let message = presentable(answer.message().unwrap_or_default());
         let id = service.raw().request_id().or_else(|| answer.meta().request_id()).map(str::to_owned);
         self.answered(answer.code().unwrap_or_default(), message, status, id)

@@ -1,3 +1,4 @@
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use aws_sdk_s3::config::interceptors::BeforeTransmitInterceptorContextRef;
@@ -11,7 +12,13 @@ pub(crate) struct Origin {
     /// What somebody said.
     pub(crate) named: Option<String>,
     pub(crate) region: Option<String>,
-    seen: Arc<Mutex<Option<String>>>,
+    seen: Arc<Seen>,
+}
+
+#[derive(Debug, Default)]
+struct Seen {
+    server: Mutex<Option<String>>,
+    unsigned: AtomicBool,
 }
 
 impl Origin {
@@ -30,8 +37,13 @@ impl Origin {
 
     /// The server, as well as it is known.
     pub(crate) fn endpoint(&self) -> String {
-        let seen = || self.seen.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let seen = || self.seen.server.lock().unwrap_or_else(PoisonError::into_inner).clone();
         self.named.clone().or_else(seen).unwrap_or_else(|| self.address())
+    }
+
+    /// Whether requests go out without a signature: a client without credentials is nobody.
+    pub(crate) fn is_anonymous(&self) -> bool {
+        self.seen.unsigned.load(Ordering::Relaxed)
     }
 
     /// What reads it off the requests.
@@ -41,7 +53,7 @@ impl Origin {
 }
 
 #[derive(Debug)]
-struct Watch(Arc<Mutex<Option<String>>>);
+struct Watch(Arc<Seen>);
 
 impl Intercept for Watch {
     fn name(&self) -> &'static str {
@@ -54,8 +66,10 @@ impl Intercept for Watch {
         _components: &RuntimeComponents,
         _config: &mut ConfigBag,
     ) -> Result<(), BoxError> {
-        if let Some(server) = server(context.request().uri()) {
-            *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(server);
+        let request = context.request();
+        self.0.unsigned.store(!request.headers().contains_key("authorization"), Ordering::Relaxed);
+        if let Some(server) = server(request.uri()) {
+            *self.0.server.lock().unwrap_or_else(PoisonError::into_inner) = Some(server);
         }
         Ok(())
     }
@@ -86,7 +100,7 @@ mod tests {
     fn what_was_said_comes_before_what_was_seen() {
         let origin = Origin::new(None, Some("eu-west-1".to_owned()));
         assert_eq!(origin.endpoint(), "s3://?region=eu-west-1");
-        *origin.seen.lock().unwrap() = Some("http://minio".to_owned());
+        *origin.seen.server.lock().unwrap() = Some("http://minio".to_owned());
         assert_eq!(
             (origin.endpoint().as_str(), origin.address().as_str()),
             ("http://minio", "s3://?region=eu-west-1")

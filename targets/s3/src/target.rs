@@ -10,7 +10,7 @@ use flamingock_core::target::{Mode, PlainSession, Session, SessionType, TargetSy
 use flamingock_core::{BackendError, BackendErrorKind};
 
 use crate::client::{LIMITS, within};
-use crate::error::S3Error;
+use crate::error::{S3Error, S3ErrorKind};
 use crate::place::Place;
 use crate::s3::S3Changes;
 
@@ -123,9 +123,15 @@ impl S3Target {
         let limits = within(self.check_timeout);
         let limits = Builder::new().timeout_config(flamingock_aws::timeouts(None, limits));
         let request = self.s3.client.list_buckets().max_buckets(1).customize().config_override(limits);
-        let Err(error) = request.send().await else { return Ok(()) };
-        let error = self.s3.at(operation).failed(&error);
-        if error.code() == Some("AccessDenied") { Ok(()) } else { Err(error) }
+        let answer = request.send().await;
+        let at = self.s3.at(operation);
+        if self.s3.origin.is_anonymous() {
+            return Err(at.error(S3ErrorKind::Denied, "the client has no credentials"));
+        }
+        match answer.map_err(|error| at.failed(&error)) {
+            Err(error) if error.code() != Some("AccessDenied") => Err(error),
+            _ => Ok(()),
+        }
     }
 }
 

@@ -5,10 +5,10 @@ use std::process::Command;
 use anyhow::{Context, Result, bail};
 use nix::sys::signal::Signal;
 
+use super::fetched;
 use super::packages;
 use super::server::{Home, Server};
 use crate::interrupt::Interrupt;
-use crate::workspace;
 
 const MODULE: &str = "github.com/FerretDB/FerretDB";
 const VERSION: &str = "v1.24.2";
@@ -53,20 +53,15 @@ pub(super) fn start(_running: &[Server], interrupt: &Interrupt) -> Result<Option
 
 /// Builds it with Go, once: the next time it is there.
 fn program(interrupt: &Interrupt) -> Result<PathBuf> {
-    let target = std::env::var_os("CARGO_TARGET_DIR").map_or_else(
-        || Ok(workspace::root()?.join("target")),
-        |target| std::path::absolute(PathBuf::from(target)).map_err(anyhow::Error::from),
-    )?;
-    let folder = target.join("xtask").join(format!("ferretdb-{VERSION}-{REVISION}"));
+    let folder = fetched::folder(&format!("ferretdb-{VERSION}-{REVISION}"))?;
     let program = folder.join("ferretdb");
     if program.is_file() {
         return Ok(program);
     }
     let go = packages::program("go").context("FerretDB is built with Go 1.24 or newer")?;
     eprintln!("building FerretDB {VERSION} with Go (some minutes, once)");
-    fs::create_dir_all(&folder)?;
 
-    run(
+    fetched::run(
         Command::new(&go).current_dir(&folder).args(["mod", "download"]).arg(format!("{MODULE}@{VERSION}")),
         interrupt,
     )?;
@@ -76,13 +71,14 @@ fn program(interrupt: &Interrupt) -> Result<PathBuf> {
     let downloaded = modules.join(format!("github.com/!ferret!d!b/!ferret!d!b@{VERSION}"));
 
     let source = folder.join("source");
-    run(Command::new("cp").arg("-R").arg(&downloaded).arg(&source), interrupt)?;
-    run(Command::new("chmod").args(["-R", "u+w"]).arg(&source), interrupt)?;
+    fetched::run(Command::new("cp").arg("-R").arg(&downloaded).arg(&source), interrupt)?;
+    fetched::run(Command::new("chmod").args(["-R", "u+w"]).arg(&source), interrupt)?;
     adapt(&source)?;
     let mut build = Command::new(&go);
     build.current_dir(&source).env("GOWORK", "off").args(["build", "-buildvcs=false", "-o"]);
     let new = folder.join("ferretdb.new");
-    run(build.arg(&new).arg("./cmd/ferretdb"), interrupt).context("FerretDB needs Go 1.24 or newer")?;
+    fetched::run(build.arg(&new).arg("./cmd/ferretdb"), interrupt)
+        .context("FerretDB needs Go 1.24 or newer")?;
     fs::rename(new, &program)?;
     fs::remove_dir_all(source)?;
     Ok(program)
@@ -111,15 +107,4 @@ fn replace(file: &Path, text: &str, by: &str) -> Result<()> {
         bail!("{} is not as it was expected", file.display());
     }
     Ok(fs::write(file, before.replace(text, by))?)
-}
-
-fn run(command: &mut Command, interrupt: &Interrupt) -> Result<()> {
-    let mut running = interrupt.spawn(command)?;
-    let status = running.child.wait()?;
-    drop(running);
-    interrupt.check()?;
-    if !status.success() {
-        bail!("{} failed: {status}", command.get_program().display());
-    }
-    Ok(())
 }

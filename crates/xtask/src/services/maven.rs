@@ -3,11 +3,11 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 
+use super::fetched;
 use super::packages;
 use crate::interrupt::Interrupt;
-use crate::workspace;
 
 /// A server from Maven Central.
 pub(super) struct Jars {
@@ -38,32 +38,20 @@ impl Jars {
     fn fetch(&self, interrupt: &Interrupt) -> Result<PathBuf> {
         let version = self.artifacts.first().map_or("", |artifact| artifact.version);
         let name = format!("{}-{version}", self.name);
-        let target = std::env::var_os("CARGO_TARGET_DIR").map_or_else(
-            || Ok(workspace::root()?.join("target")),
-            |target| std::path::absolute(PathBuf::from(target)).map_err(anyhow::Error::from),
-        )?;
-        let folder = target.join("xtask").join(&name);
+        let folder = fetched::folder(&name)?;
         let jars = folder.join("lib");
         if jars.is_dir() {
             return Ok(jars);
         }
         eprintln!("fetching {name} with Maven (once)");
-        fs::create_dir_all(&folder)?;
         let project = folder.join("pom.xml");
         fs::write(&project, self.pom())?;
         let new = folder.join("lib.new");
         let mut maven = Command::new(packages::program("mvn")?);
         maven.args(["--batch-mode", "--quiet", "dependency:copy-dependencies", "-DincludeScope=runtime"]);
         maven.arg("--file").arg(&project).arg(format!("-DoutputDirectory={}", new.display()));
-        // What stands on our own stdout is for pipes.
-        maven.arg("-Dstyle.color=never").stdout(std::io::stderr());
-        let mut running = interrupt.spawn(&mut maven)?;
-        let status = running.child.wait()?;
-        drop(running);
-        interrupt.check()?;
-        if !status.success() {
-            bail!("Maven could not fetch {name}: {status}");
-        }
+        maven.arg("-Dstyle.color=never");
+        fetched::run(&mut maven, interrupt).with_context(|| format!("Maven could not fetch {name}"))?;
         fs::rename(&new, &jars).with_context(|| format!("{name} was not fetched"))?;
         Ok(jars)
     }

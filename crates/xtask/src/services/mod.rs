@@ -3,14 +3,17 @@
 
 mod dynamodb;
 mod ferretdb;
+mod fetched;
 mod kafka;
 mod mariadb;
 mod maven;
+mod moto;
 mod packages;
 mod pgbouncer;
 mod postgres;
 mod redis;
 mod server;
+mod versitygw;
 
 use std::env;
 
@@ -38,7 +41,7 @@ struct Own {
 }
 
 /// In the order of start: what another one needs comes before it.
-const SERVICES: [Service; 8] = [
+const SERVICES: [Service; 10] = [
     Service {
         name: "postgres",
         variable: "FLAMINGOCK_TEST_POSTGRES_URL",
@@ -76,6 +79,16 @@ const SERVICES: [Service; 8] = [
         name: "kafka",
         variable: "FLAMINGOCK_TEST_KAFKA_URL",
         own: Some(Own { program: "mvn", package: "maven", start: kafka::start }),
+    },
+    Service {
+        name: "moto",
+        variable: "FLAMINGOCK_TEST_MOTO_URL",
+        own: Some(Own { program: "python3", package: "python3-venv", start: moto::start }),
+    },
+    Service {
+        name: "versitygw",
+        variable: "FLAMINGOCK_TEST_VERSITYGW_URL",
+        own: Some(Own { program: "go", package: "golang-go", start: versitygw::start }),
     },
 ];
 

@@ -48,7 +48,7 @@ impl S3Changes {
             let missing: Vec<_> =
                 page.into_iter().filter(|(_, there)| !there).map(|(entry, _)| entry).collect();
             let seen = copied.copied + copied.there + missing.len() as u64;
-            let mut copies = stream::iter(&missing)
+            let mut copies = stream::iter(missing)
                 .map(|entry| self.copy(entry, from, to, bulk))
                 .buffer_unordered(bulk.concurrency);
             while let Some(ended) = copies.next().await {
@@ -87,7 +87,7 @@ impl S3Changes {
 
     async fn copy(
         &self,
-        entry: &Entry,
+        entry: Entry,
         from: Prefix<'_>,
         to: Prefix<'_>,
         bulk: &Bulk<'_>,

@@ -6,6 +6,9 @@ use crate::error::{At, S3Error, S3ErrorKind};
 use crate::listing::Listing;
 use crate::s3::S3Changes;
 
+/// A key, and which version of it.
+type Version = (String, Option<String>);
+
 /// Objects of one request: small enough for several at once of a page.
 const BATCH: usize = 250;
 
@@ -45,20 +48,24 @@ impl S3Changes {
     pub async fn empty_bucket(&self, bucket: &str, bulk: &Bulk<'_>) -> Result<u64, S3Error> {
         let at = self.at("empty bucket").bucket(bucket);
         let mut deleted = 0;
-        let (mut key, mut version) = (None, None);
+        let mut before = None;
+        // As all of it is gone afterwards, the first page is asked for again.
         loop {
             let request = self.client.list_object_versions().bucket(bucket);
-            let request = request.set_key_marker(key).set_version_id_marker(version);
             let page = request.send().await.map_err(|error| at.failed(&error))?;
             let versions = page.versions.unwrap_or_default().into_iter().map(|one| (one.key, one.version_id));
-            let markers =
-                page.delete_markers.unwrap_or_default().into_iter().map(|one| (one.key, one.version_id));
-            let all = versions.chain(markers).filter_map(|(key, version)| Some((key?, version))).collect();
-            self.delete_all(at, all, &mut deleted, bulk).await?;
-            (key, version) = (page.next_key_marker, page.next_version_id_marker);
-            if !page.is_truncated.unwrap_or_default() || key.is_none() {
+            let markers = page.delete_markers.unwrap_or_default();
+            let markers = markers.into_iter().map(|one| (one.key, one.version_id));
+            let all: Vec<Version> =
+                versions.chain(markers).filter_map(|(key, version)| Some((key?, version))).collect();
+            if all.is_empty() {
                 break;
             }
+            if before.as_ref() == all.first() {
+                return Err(at.error(S3ErrorKind::Other, "what was deleted is still listed"));
+            }
+            before = all.first().cloned();
+            self.delete_all(at, all, &mut deleted, bulk).await?;
         }
         self.abort_uploads(at, bucket).await?;
         Ok(deleted)
@@ -76,12 +83,16 @@ impl S3Changes {
     async fn delete_all(
         &self,
         at: At<'_>,
-        objects: Vec<(String, Option<String>)>,
+        mut objects: Vec<Version>,
         deleted: &mut u64,
         bulk: &Bulk<'_>,
     ) -> Result<(), S3Error> {
         let seen = *deleted + objects.len() as u64;
-        let mut batches = stream::iter(objects.chunks(BATCH))
+        let mut batches = Vec::with_capacity(objects.len().div_ceil(BATCH));
+        while !objects.is_empty() {
+            batches.push(objects.split_off(objects.len().saturating_sub(BATCH)));
+        }
+        let mut batches = stream::iter(batches)
             .map(|batch| self.delete_batch(at, batch, bulk))
             .buffer_unordered(bulk.concurrency);
         while let Some(ended) = batches.next().await {
@@ -91,16 +102,12 @@ impl S3Changes {
         Ok(())
     }
 
-    async fn delete_batch(
-        &self,
-        at: At<'_>,
-        batch: &[(String, Option<String>)],
-        bulk: &Bulk<'_>,
-    ) -> Result<u64, S3Error> {
+    async fn delete_batch(&self, at: At<'_>, batch: Vec<Version>, bulk: &Bulk<'_>) -> Result<u64, S3Error> {
         bulk.check(at)?;
-        let objects = batch.iter().map(|(key, version)| {
-            ObjectIdentifier::builder().key(key).set_version_id(version.clone()).build()
-        });
+        let count = batch.len() as u64;
+        let objects = batch
+            .into_iter()
+            .map(|(key, version)| ObjectIdentifier::builder().key(key).set_version_id(version).build());
         let unmade = |error: aws_sdk_s3::error::BuildError| at.error(S3ErrorKind::Other, error.to_string());
         let objects = objects.collect::<Result<Vec<_>, _>>().map_err(unmade)?;
         let delete = Delete::builder().set_objects(Some(objects)).quiet(true).build().map_err(unmade)?;
@@ -108,7 +115,7 @@ impl S3Changes {
         let answer = request.send().await.map_err(|error| at.failed(&error))?;
         match answer.errors().first() {
             Some(error) => Err(refused(at, error)),
-            None => Ok(batch.len() as u64),
+            None => Ok(count),
         }
     }
 
