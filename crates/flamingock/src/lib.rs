@@ -273,7 +273,6 @@ mod stores_dynamodb {}
 #[cfg(all(doctest, feature = "kafka"))]
 #[doc = include_str!("../../../docs/src/targets-kafka.md")]
 mod targets_kafka {}
-
 #[cfg(all(doctest, feature = "s3"))]
 #[doc = include_str!("../../../docs/src/targets-s3.md")]
 mod targets_s3 {}

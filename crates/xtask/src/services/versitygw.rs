@@ -46,7 +46,10 @@ pub(super) fn start(_running: &[Server], interrupt: &Interrupt) -> Result<Option
             versitygw.args(["--port", &address, "--region", "eu-west-1", "--keep-alive", "--quiet"]);
             // It changes into its folder: what it is given begins at the root.
             versitygw.arg("--iam-dir").arg(folder.join("users"));
-            versitygw.args(["posix", "--versioning-dir"]).arg(folder.join("versions")).arg(folder.join("data"));
+            versitygw
+                .args(["posix", "--versioning-dir"])
+                .arg(folder.join("versions"))
+                .arg(folder.join("data"));
         },
         Signal::SIGTERM,
         ("bash", |bash| {
