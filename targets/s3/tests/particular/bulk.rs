@@ -1,11 +1,18 @@
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
+use aws_sdk_s3::Client;
+use aws_sdk_s3::config::interceptors::BeforeTransmitInterceptorContextRef;
+use aws_sdk_s3::config::{ConfigBag, Intercept, RuntimeComponents};
+use aws_sdk_s3::error::BoxError;
 use flamingock_core::change::TargetState;
 use flamingock_target_s3::{Bulk, Content, Copied, S3Changes, S3ErrorKind};
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 
 use crate::Place;
-use crate::server::Kind;
+use crate::server::proxy::Proxy;
+use crate::server::{Kind, Server};
 
 /// More than a page of a listing; moto is slow.
 fn objects(kind: Kind) -> u64 {
@@ -19,6 +26,31 @@ fn objects(kind: Kind) -> u64 {
 async fn until(place: &Place, prefix: &str, enough: impl Fn(u64) -> bool) {
     while !enough(count(place, prefix).await) {
         tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}
+
+/// The server is gone when objects are deleted for the third time.
+#[derive(Debug)]
+struct UnplugAtThird {
+    deletions: AtomicU32,
+    proxy: Arc<Proxy>,
+}
+
+impl Intercept for UnplugAtThird {
+    fn name(&self) -> &'static str {
+        "unplug at third"
+    }
+
+    fn read_before_transmit(
+        &self,
+        context: &BeforeTransmitInterceptorContextRef<'_>,
+        _components: &RuntimeComponents,
+        _config: &mut ConfigBag,
+    ) -> Result<(), BoxError> {
+        if context.request().uri().contains("?delete") && self.deletions.fetch_add(1, Ordering::SeqCst) == 2 {
+            self.proxy.unplug();
+        }
+        Ok(())
     }
 }
 
@@ -99,14 +131,12 @@ pub(crate) async fn a_deletion_that_was_interrupted_goes_on_where_it_stopped(kin
     let (place, all) = (filled(kind).await, objects(kind));
     let Place { s3, server, bucket, .. } = &place;
     s3.create_object(bucket, "older", &Content::from("stays")).await.unwrap();
-    let proxy = server.proxy().await.unwrap();
-    let through = S3Changes::new(&server.client_at(&proxy.endpoint()));
-    let dies = async {
-        until(&place, "old/", |count| count <= all - 250).await;
-        proxy.unplug();
-    };
+    let proxy = Arc::new(server.proxy().await.unwrap());
+    let config = Server::config(&proxy.endpoint(), &server.user);
+    let third = UnplugAtThird { deletions: AtomicU32::new(0), proxy: Arc::clone(&proxy) };
+    let through = S3Changes::new(&Client::from_conf(config.interceptor(third).build()));
     let one = Bulk::new().concurrency(1);
-    let (ended, ()) = tokio::join!(through.delete_prefix((bucket.as_str(), "old/"), &one), dies);
+    let ended = through.delete_prefix((bucket.as_str(), "old/"), &one).await;
     let error = ended.unwrap_err();
     assert_eq!(error.kind(), S3ErrorKind::Unavailable, "{error}");
     tokio::time::sleep(SETTLED).await;
