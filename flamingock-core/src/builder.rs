@@ -7,6 +7,7 @@ use crate::History;
 use crate::audit::AuditStore;
 use crate::change::{Change, ChangeSet, Resources};
 use crate::event::{Event, Listeners};
+use crate::host::{Host, ThisProcess};
 use crate::lock::LockStore;
 use crate::pipeline::{Assembly, BuildError, Pipeline, Problem, Stage, Targets, assemble, bad_name};
 use crate::plan::Policies;
@@ -63,6 +64,7 @@ pub(crate) struct Settings {
     pub(crate) operator: Option<String>,
     /// Why.
     pub(crate) reason: Option<String>,
+    pub(crate) host: Arc<dyn Host>,
 }
 
 impl Flamingock {
@@ -287,6 +289,13 @@ impl FlamingockBuilder {
         self
     }
 
+    /// Runs as on another machine. For simulations.
+    #[doc(hidden)]
+    pub fn host(mut self, host: impl Host) -> Self {
+        self.settings.host = Arc::new(host);
+        self
+    }
+
     /// Adds a listener. It is called on the run's own task and must not block.
     pub fn on_event(mut self, listener: impl Fn(&Event<'_>) + Send + Sync + 'static) -> Self {
         self.listeners.add(listener);
@@ -361,7 +370,7 @@ impl Settings {
         Self {
             history: History::new(""),
             owner: String::new(),
-            hostname: gethostname::gethostname().to_string_lossy().into_owned(),
+            hostname: String::new(),
             enabled: true,
             mode: RunMode::Apply,
             lease: Duration::from_secs(60),
@@ -377,13 +386,15 @@ impl Settings {
             metadata: None,
             operator: None,
             reason: None,
+            host: Arc::new(ThisProcess),
         }
     }
 
     /// Gives the owner its name: unique to this builder in this process.
     pub(crate) fn name_owner(&mut self) {
+        self.hostname = self.host.name();
         let (service, host) = (&self.history.service, &self.hostname);
-        self.owner = format!("{service}@{host}#{}", uuid::Uuid::now_v7().simple());
+        self.owner = format!("{service}@{host}#{}", self.host.id().simple());
     }
 
     fn problems(&self) -> Vec<Problem> {

@@ -10,6 +10,7 @@ pub mod change;
 mod error;
 pub mod event;
 mod history;
+mod host;
 pub mod lock;
 pub mod memory;
 pub mod operate;
@@ -29,6 +30,8 @@ pub use tokio_util::sync::CancellationToken;
 
 #[doc(hidden)]
 pub mod __private {
-    //! For generated code. Not public API.
+    //! For generated code and for simulations. Not public API.
     pub use inventory;
+
+    pub use crate::host::Host;
 }

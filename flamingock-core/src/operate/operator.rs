@@ -185,8 +185,10 @@ impl Operator {
 impl Flamingock {
     /// An operator at this application's audit store.
     pub fn operator(&self) -> Operator {
-        let operator =
+        let mut operator =
             Operator::new(Arc::clone(&self.store), Arc::clone(&self.lock), self.settings.history.clone());
+        operator.app.settings.host = Arc::clone(&self.settings.host);
+        operator.app.settings.name_owner();
         operator.cancel_on(self.settings.cancel.clone())
     }
 }

@@ -1,8 +1,9 @@
 use std::collections::HashSet;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use backon::{BackoffBuilder, ExponentialBuilder};
+use tokio::time::Instant;
 
 use super::context::Run;
 use super::lease::HeldLease;
@@ -42,7 +43,7 @@ impl Run<'_> {
             let asked = retrying(limit, "acquire lock", || self.app.lock.try_acquire(&request)).await;
             let held_by = match asked {
                 Ok(Acquisition::Acquired(lease)) => {
-                    let lease = HeldLease::new(lease, sent, Arc::clone(&self.app.lock), limit);
+                    let lease = HeldLease::new(lease, sent, Arc::clone(&self.app.lock), settings);
                     return self.after_waiting(&seen, lease).await;
                 }
                 Ok(Acquisition::Held(holder)) => Ok(holder),
@@ -64,8 +65,9 @@ impl Run<'_> {
             }
             let pause = pauses.next().unwrap_or(Duration::from_millis(150));
             tokio::select! {
-                () = tokio::time::sleep(pause) => {}
+                biased;
                 () = settings.cancel.cancelled() => return Err(Stop::cancelled()),
+                () = tokio::time::sleep(pause) => {}
             }
             if !seen.is_empty()
                 && let Some(head) = self.read_head().await?
@@ -125,8 +127,9 @@ impl Run<'_> {
         while Instant::now() < deadline {
             let pause = pauses.next().unwrap_or(Duration::from_millis(150));
             tokio::select! {
-                () = tokio::time::sleep(pause) => {}
+                biased;
                 () = self.app.settings.cancel.cancelled() => return Err(Stop::cancelled()),
+                () = tokio::time::sleep(pause) => {}
             }
             let Some(head) = self.read_head().await? else { continue };
             // Digests stand there when a run of some release has ended well.

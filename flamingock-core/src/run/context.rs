@@ -1,7 +1,8 @@
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use jiff::Timestamp;
+use tokio::time::Instant;
 
 use super::journal::Journal;
 use super::lease::HeldLease;
@@ -40,13 +41,13 @@ impl<'a> Run<'a> {
     pub(super) fn new(app: &'a Flamingock) -> Self {
         Self {
             app,
-            execution: uuid::Uuid::now_v7().to_string(),
+            execution: app.settings.host.id().to_string(),
             must_lead: false,
             only: Only::default(),
             stages: Vec::new(),
             drifts: Vec::new(),
             head: None,
-            started_at: Timestamp::now(),
+            started_at: app.settings.host.now(),
             began: Instant::now(),
         }
     }
@@ -175,7 +176,7 @@ impl<'a> Run<'a> {
             tenant: history.tenant.clone(),
             execution: self.execution.clone(),
             started_at: self.started_at,
-            finished_at: Timestamp::now(),
+            finished_at: self.app.settings.host.now(),
             duration_ms: millis(self.began.elapsed()),
             stages,
             changes,

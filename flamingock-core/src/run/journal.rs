@@ -1,6 +1,7 @@
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use jiff::Timestamp;
+use tokio::time::Instant;
 
 use super::within::{pauses, within};
 use crate::audit::{
@@ -133,7 +134,7 @@ impl<'a> Journal<'a> {
             kind: change.kind,
             source: change.source.to_string(),
             checksum: change.checksum.clone(),
-            recorded_at: now(),
+            recorded_at: self.now(),
             duration: line.duration.map(|time| u64::try_from(time.as_micros()).unwrap_or(u64::MAX)),
             hostname: hostname.clone(),
             application: application_version.clone(),
@@ -184,7 +185,7 @@ impl<'a> Journal<'a> {
             kind: about.map_or(ChangeKind::Code, |entry| entry.kind),
             source: of(|entry| &entry.source),
             checksum: of(|entry| &entry.checksum),
-            recorded_at: now(),
+            recorded_at: self.now(),
             duration: None,
             hostname: hostname.clone(),
             application: application_version.clone(),
@@ -319,6 +320,12 @@ impl<'a> Journal<'a> {
         Ok(())
     }
 
+    /// Stores keep microseconds; what is hashed must be what comes back.
+    fn now(&self) -> Timestamp {
+        let now = self.settings.host.now();
+        Timestamp::from_microsecond(now.as_microsecond()).unwrap_or(now)
+    }
+
     fn is_unchanged(&self, head: &Head) -> bool {
         let ours = head.token == self.office.token && head.execution == self.office.execution.id;
         ours && head.sequence == self.sequence && head.hash == self.hash
@@ -335,12 +342,6 @@ impl<'a> Journal<'a> {
         }
         (sequence, hash)
     }
-}
-
-/// Stores keep microseconds; what is hashed must be what comes back.
-fn now() -> Timestamp {
-    let now = Timestamp::now();
-    Timestamp::from_microsecond(now.as_microsecond()).unwrap_or(now)
 }
 
 /// Leaves out what users write freely.

@@ -1,13 +1,15 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use tokio::sync::oneshot;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::within::within;
+use crate::builder::Settings;
 use crate::error::Stop;
+use crate::host::Host;
 use crate::lock::{FencingToken, Lease, LockStore};
 use crate::{BackendError, BackendErrorKind};
 
@@ -45,10 +47,18 @@ struct Heartbeat {
 
 impl HeldLease {
     /// Holds a lease that was asked for at `sent`.
-    pub(super) fn new(lease: Lease, sent: Instant, lock: Arc<dyn LockStore>, limit: Duration) -> Self {
+    pub(super) fn new(lease: Lease, sent: Instant, lock: Arc<dyn LockStore>, settings: &Settings) -> Self {
+        let limit = settings.operation_timeout;
         let until = Mutex::new(sent + lease.request.lease);
         let belief = Arc::new(Belief { until, busy: AtomicBool::new(false), lost: CancellationToken::new() });
-        let heartbeat = Heartbeat::start(&lease, &lock, &belief, limit);
+        let beats = Beats {
+            lease: lease.clone(),
+            lock: Arc::clone(&lock),
+            belief: Arc::clone(&belief),
+            limit: limit.min(lease.request.lease / 3),
+            dedicated: None,
+        };
+        let heartbeat = Heartbeat::start(beats, settings.host.as_ref());
         Self { lease, lock, belief, limit, heartbeat }
     }
 
@@ -123,31 +133,15 @@ impl Belief {
 }
 
 impl Heartbeat {
-    fn start(
-        lease: &Lease,
-        lock: &Arc<dyn LockStore>,
-        belief: &Arc<Belief>,
-        limit: Duration,
-    ) -> Option<Self> {
+    fn start(beats: Beats, host: &dyn Host) -> Option<Self> {
         let (stop, stopping) = oneshot::channel();
         let (ended, stopped) = oneshot::channel();
-        let beats = Beats {
-            lease: lease.clone(),
-            lock: Arc::clone(lock),
-            belief: Arc::clone(belief),
-            limit: limit.min(lease.request.lease / 3),
-            dedicated: None,
-        };
-        let body = move || {
-            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-            match runtime {
-                Ok(runtime) => runtime.block_on(beats.run(stopping)),
-                Err(error) => tracing::error!(%error, "no heartbeat: the lease cannot be extended"),
-            }
+        let beats = async move {
+            beats.run(stopping).await;
             let _ = ended.send(());
         };
-        match thread::Builder::new().name("flamingock-heartbeat".to_owned()).spawn(body) {
-            Ok(_) => Some(Self { stop, stopped }),
+        match host.heartbeat(Box::pin(beats)) {
+            Ok(()) => Some(Self { stop, stopped }),
             Err(error) => {
                 tracing::error!(%error, "no heartbeat: the lease cannot be extended");
                 None
@@ -156,7 +150,7 @@ impl Heartbeat {
     }
 }
 
-/// What runs on the heartbeat's thread.
+/// What the heartbeat does.
 struct Beats {
     lease: Lease,
     lock: Arc<dyn LockStore>,
@@ -176,6 +170,7 @@ impl Beats {
                 self.beat().await
             };
             let beaten = tokio::select! {
+                biased;
                 stopped = &mut stopping => {
                     if stopped.is_err() {
                         self.give_back().await;

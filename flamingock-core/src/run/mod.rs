@@ -4,7 +4,7 @@
 //! runner       a run from its first read to its last append; undo, baseline: the same for those;
 //!  │           narrow: a part of it; rule: what an operator records; look: what is only read
 //!  ├ acquire     waiting for the lock, and leaving as soon as there is nothing left to do
-//!  │  └ lease       holding it, with a heartbeat on its own thread
+//!  │  └ lease       holding it, with a heartbeat that nothing else starves
 //!  ├ office      taking office, raising the fences, comparing targets and audit
 //!  ├ evidence    asking markers and `#[verify]` about uncertain changes
 //!  └ stage       the changes of a stage, in order

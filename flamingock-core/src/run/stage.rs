@@ -1,5 +1,4 @@
-use std::time::Instant;
-
+use tokio::time::Instant;
 use tracing::Instrument;
 
 use super::context::Run;
