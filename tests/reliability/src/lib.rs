@@ -6,4 +6,5 @@
 #![expect(clippy::expect_used, reason = "what fails here fails the test")]
 
 pub mod crash;
+mod house;
 pub mod model;

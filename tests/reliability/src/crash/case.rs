@@ -1,22 +1,17 @@
-use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use flamingock_core::audit::AuditState;
-use flamingock_core::pipeline::Stage;
 use flamingock_core::report::Report;
-use flamingock_core::{Flamingock, RunError, RunErrorKind};
+use flamingock_core::{RunError, RunErrorKind};
+use jiff::SignedDuration;
+use tokio::time::Instant;
 
-use super::changes::change;
-use super::check::Checker;
-use super::fault::{Fault, Op};
+use super::fault::Fault;
 use super::process::Process;
-use super::scenario::{LAST, Scenario, Task};
-use super::store::FaultyStore;
-use super::target::FaultyTarget;
+use super::scenario::{Scenario, Task};
 use super::world::World;
+use crate::house::{Checker, LAST, Life, Machine, Op, app, undoable};
 
-/// Long enough for a run in real time, in which it is never extended.
 const LEASE: Duration = Duration::from_secs(2);
 
 /// A fault, and at which effect of its process it happens.
@@ -36,7 +31,7 @@ pub(super) struct Outcome {
     pub(super) trace: Vec<String>,
 }
 
-type Running = Pin<Box<dyn Future<Output = Result<Report, RunError>>>>;
+type Running = Life<Result<Report, RunError>>;
 
 enum Ended {
     Finished(Box<Result<Report, RunError>>),
@@ -52,13 +47,13 @@ pub(super) fn run(scenario: &Scenario, faults: [Option<At>; 2], traced: bool) ->
     let mut case = Case {
         scenario,
         world: Arc::new(World::new(traced)),
-        checker: Checker::new(scenario, stale),
+        checker: Checker::new(&scenario.changes, stale),
         outcome: Outcome::default(),
     };
     runtime.expect("a runtime can be made").block_on(case.run(faults));
     let Case { world, checker, mut outcome, .. } = case;
     outcome.violations = checker.violations;
-    outcome.trace = world.trace();
+    outcome.trace = world.house.trace();
     outcome
 }
 
@@ -71,7 +66,7 @@ struct Case<'a> {
 
 impl Case<'_> {
     async fn run(&mut self, faults: [Option<At>; 2]) {
-        self.world.forget_lock().await;
+        self.world.house.forget_lock().await;
         for task in &self.scenario.before {
             self.undisturbed(0, *task).await;
         }
@@ -107,10 +102,10 @@ impl Case<'_> {
 
         self.world.settle().await;
         self.outcome.outlived = self.world.outlived();
-        self.checker.always(&self.world, "after everything has arrived").await;
+        self.checker.always(&self.world.house, "after everything has arrived").await;
         let last = self.undisturbed(LAST, Task::Apply).await;
         if let Some(last) = last {
-            self.checker.last(&self.world, &last).await;
+            self.checker.last(&self.world.house, &last).await;
         }
     }
 
@@ -134,12 +129,14 @@ impl Case<'_> {
         match ended {
             Ended::Finished(result) => self.finished(process, fault.zip(hit), &result).await,
             Ended::Died => {
-                self.world.note(|| format!("      {} is dead", process.name));
-                self.checker.always(&self.world, &format!("after process {} died", process.name)).await;
+                self.world.house.note(|| format!("      {} is dead", process.name));
+                self.checker.always(&self.world.house, &format!("after process {} died", process.name)).await;
             }
             Ended::Paused(run) => {
-                self.world.note(|| format!("      {} stands still", process.name));
-                self.checker.always(&self.world, &format!("while process {} sleeps", process.name)).await;
+                self.world.house.note(|| format!("      {} stands still", process.name));
+                self.checker
+                    .always(&self.world.house, &format!("while process {} sleeps", process.name))
+                    .await;
                 asleep.push((Arc::clone(process), run));
             }
         }
@@ -151,7 +148,7 @@ impl Case<'_> {
         fault: Option<(Fault, Op)>,
         result: &Result<Report, RunError>,
     ) {
-        self.world.note(|| match result {
+        self.world.house.note(|| match result {
             Ok(report) => format!("      {} ended: {}", process.name, report.status),
             Err(error) => {
                 let message = error.to_string().replace('\n', " ");
@@ -159,9 +156,9 @@ impl Case<'_> {
             }
         });
         let when = format!("after process {} ended", process.name);
-        self.checker.always(&self.world, &when).await;
+        self.checker.always(&self.world.house, &when).await;
         let report = result.as_ref().unwrap_or_else(RunError::report);
-        self.checker.reported(&self.world, report, &when);
+        self.checker.reported(&self.world.house, report, &when);
         let ridden_out = [RunErrorKind::ChangeFailed, RunErrorKind::Issue];
         if let (Some((fault, op)), Err(error)) = (fault, result)
             && process.name == 1
@@ -171,7 +168,7 @@ impl Case<'_> {
             self.checker.violated(&when, format!("one answer less, and it ended with {:?}", error.kind()));
         }
         let excused = fault.is_some_and(|(fault, op)| fault.may_leave_the_lock(op));
-        let holder = self.world.lock_holder().await;
+        let holder = self.world.house.lock_holder().await;
         // Another, dead by now, may have it until its lease expires.
         if !excused && holder.is_some_and(|holder| holder.execution == report.execution) {
             self.checker.violated(&when, "the lock is not free");
@@ -182,53 +179,25 @@ impl Case<'_> {
     async fn start(&mut self, process: &Arc<Process>, task: Task) -> Option<Running> {
         tokio::time::advance(LEASE + Duration::from_secs(1)).await;
         if self.scenario.lock_forgets {
-            self.world.forget_lock().await;
+            self.world.house.forget_lock().await;
         }
         self.outcome.runs += 1;
-        self.world.note(|| format!("process {}: {task:?}", process.name));
-        let app = self.app(process);
+        self.world.house.note(|| format!("process {}: {task:?}", process.name));
+        let machine = Machine::new(process.name, Instant::now(), SignedDuration::ZERO);
+        let app = app(process, &machine, &self.scenario.changes, |builder| builder.lease(LEASE));
         let ids = match task {
             Task::Apply => Vec::new(),
-            Task::Undo => self.undoable().await,
+            Task::Undo => undoable(&self.world.house, &self.scenario.changes).await,
         };
         if task == Task::Undo && ids.is_empty() {
             return None;
         }
-        Some(Box::pin(async move {
+        Some(machine.live(async move {
             match task {
                 Task::Apply => app.run().await,
                 Task::Undo => app.undo(&ids).await,
             }
         }))
-    }
-
-    fn app(&self, process: &Arc<Process>) -> Flamingock {
-        let mut builder = Flamingock::builder()
-            .service("orders")
-            .audit_store(FaultyStore::new(process))
-            .target(FaultyTarget::db(process))
-            .target(FaultyTarget::flags(process))
-            .lease(LEASE);
-        let mut stages: Vec<&str> = self.scenario.changes.iter().filter_map(|spec| spec.stage).collect();
-        stages.dedup();
-        for stage in stages {
-            builder = builder.stage(Stage::new(stage));
-        }
-        for (order, spec) in self.scenario.changes.iter().enumerate() {
-            builder = builder.change(change(spec, order, process));
-        }
-        builder.build().expect("the wiring is right")
-    }
-
-    /// What somebody who undoes finds applied.
-    async fn undoable(&self) -> Vec<&'static str> {
-        let entries = self.world.entries().await;
-        let is_applied = |id: &str| {
-            let latest = entries.iter().rev().find(|entry| entry.change == id);
-            latest.is_some_and(|entry| entry.state == Some(AuditState::Applied))
-        };
-        let specs = self.scenario.changes.iter().filter(|spec| spec.rollback && is_applied(spec.id));
-        specs.map(|spec| spec.id).collect()
     }
 }
 

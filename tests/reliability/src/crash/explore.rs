@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use super::case::{At, Outcome, run};
 use super::fault::Fault;
 use super::scenario::Scenario;
-use super::world::guard;
+use crate::house::guard;
 
 /// A run that waits for a lock polls it: its later effects only repeat.
 const MOST_EFFECTS: usize = 80;

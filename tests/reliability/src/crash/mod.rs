@@ -6,17 +6,12 @@
 //! what the targets contain and what the audit says, and nothing else.
 
 mod case;
-mod changes;
-mod check;
 mod explore;
 mod fault;
 mod process;
 mod scenario;
-mod session;
-mod store;
-mod target;
 mod world;
 
 pub use explore::{Depth, Tally, explore};
-pub use fault::{Fault, Op, Side};
+pub use fault::Fault;
 pub use scenario::{Scenario, scenarios};

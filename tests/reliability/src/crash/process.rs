@@ -2,14 +2,13 @@ use std::sync::Arc;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 
-use flamingock_core::{BackendError, BackendErrorKind};
-use futures_util::future::BoxFuture;
+use flamingock_core::BackendError;
+use flamingock_core::target::Session;
 use tokio::sync::Notify;
 
-use super::fault::{Fault, Op, Sessions, Side};
-use super::world::{World, guard};
-
-type Answer<T> = Result<T, BackendError>;
+use super::fault::{Fault, Sessions};
+use super::world::World;
+use crate::house::{Answer, Effect, House, Op, Side, Wire, guard, lost};
 
 /// One process: what it does passes here, one effect after the other, until its fault happens.
 #[derive(Debug)]
@@ -77,43 +76,8 @@ impl Process {
         self.refused.load(Ordering::Relaxed)
     }
 
-    pub(super) fn is_dead(&self) -> bool {
+    fn is_dead(&self) -> bool {
         self.dead.load(Ordering::Relaxed)
-    }
-
-    /// How long a session that it drops stays open in the server.
-    pub(super) fn lingers(&self) -> u64 {
-        let cut = *guard(&self.cut) == Some(Side::Target);
-        // Nobody tells the server that the other end is gone.
-        if cut { 12 } else { self.unnoticed.load(Ordering::Relaxed) }
-    }
-
-    /// An effect that a server can carry out later, too.
-    pub(super) async fn effect<T: Send + 'static>(
-        &self,
-        op: Op,
-        what: &str,
-        perform: BoxFuture<'static, Answer<T>>,
-    ) -> Answer<T> {
-        match self.gate(op, what, true).await {
-            Gate::Late(delay) => {
-                let what = format!("{}: {op:?} {what}", self.name);
-                self.world.send_late(delay, what, Box::pin(async move { drop(perform.await) }));
-                if self.is_dead() { self.die().await } else { Err(lost()) }
-            }
-            gate => self.go(gate, perform).await,
-        }
-    }
-
-    /// An effect that happens now or never: a read, or a statement in a session.
-    pub(super) async fn now<T>(
-        &self,
-        op: Op,
-        what: &str,
-        perform: impl Future<Output = Answer<T>>,
-    ) -> Answer<T> {
-        let gate = self.gate(op, what, false).await;
-        self.go(gate, perform).await
     }
 
     async fn go<T>(&self, gate: Gate, perform: impl Future<Output = Answer<T>>) -> Answer<T> {
@@ -143,7 +107,7 @@ impl Process {
         self.world.next_effect().await;
         let number = self.effects.fetch_add(1, Ordering::Relaxed);
         let fault = self.fault.filter(|(at, _)| *at == number).map(|(_, fault)| fault);
-        self.world.note(|| {
+        self.world.house.note(|| {
             let fault = fault.map_or_else(String::new, |fault| format!("  <- {fault:?}"));
             format!("  {}.{number:<3} {op:?} {what}{fault}", self.name)
         });
@@ -153,7 +117,7 @@ impl Process {
         let Some(fault) = fault else { return Gate::Perform };
         *guard(&self.hit) = Some(op);
         let senseless = fault.needs_an_effect() && !op.has_effect()
-            || fault.needs_a_session() && !self.world.any_session()
+            || fault.needs_a_session() && !self.world.house.any_session()
             || fault.is_late() && !can_be_late;
         if senseless {
             self.refused.store(true, Ordering::Relaxed);
@@ -198,14 +162,51 @@ impl Process {
 
     async fn pause(&self, sessions: Sessions) {
         if sessions == Sessions::End {
-            self.world.end_sessions().await;
+            self.world.house.end_sessions(None).await;
         }
         self.paused.notify_one();
         self.wakes.notified().await;
-        self.world.note(|| format!("      {} wakes up", self.name));
+        self.world.house.note(|| format!("      {} wakes up", self.name));
     }
 }
 
-pub(super) fn lost() -> BackendError {
-    BackendError::new(BackendErrorKind::Unavailable, "faulty", "no answer")
+impl Wire for Process {
+    fn house(&self) -> &Arc<House> {
+        &self.world.house
+    }
+
+    fn name(&self) -> usize {
+        self.name
+    }
+
+    async fn effect<T: Send + 'static>(&self, op: Op, what: &str, perform: Effect<T>) -> Answer<T> {
+        match self.gate(op, what, true).await {
+            Gate::Late(delay) => {
+                let what = format!("{}: {op:?} {what}", self.name);
+                self.world.send_late(delay, what, Box::pin(async move { drop(perform().await) }));
+                if self.is_dead() { self.die().await } else { Err(lost()) }
+            }
+            gate => self.go(gate, async { perform().await }).await,
+        }
+    }
+
+    async fn now<T: Send>(
+        &self,
+        op: Op,
+        what: &str,
+        perform: impl Future<Output = Answer<T>> + Send,
+    ) -> Answer<T> {
+        let gate = self.gate(op, what, false).await;
+        self.go(gate, perform).await
+    }
+
+    fn leaves(&self, session: Box<dyn Session>) {
+        let cut = *guard(&self.cut) == Some(Side::Target);
+        // Nobody tells the server that the other end is gone.
+        let lingers = if cut { 12 } else { self.unnoticed.load(Ordering::Relaxed) };
+        if lingers > 0 {
+            let what = format!("{}: the server ends a session left open", self.name);
+            self.world.send_late(lingers, what, Box::pin(async move { drop(session) }));
+        }
+    }
 }

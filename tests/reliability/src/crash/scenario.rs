@@ -1,49 +1,4 @@
-use flamingock_core::change::RecoveryStrategy;
-
-/// What is done with a change, and how it behaves.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct ChangeSpec {
-    pub(super) id: &'static str,
-    pub(super) kind: Kind,
-    pub(super) recovery: RecoveryStrategy,
-    pub(super) stage: Option<&'static str>,
-    pub(super) rollback: bool,
-    pub(super) verify: bool,
-    pub(super) fails: Fails,
-    pub(super) rollback_fails: Fails,
-    /// The first process in which neither fails any more.
-    pub(super) mended_in: usize,
-}
-
-/// How a change and its target are kept together.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Kind {
-    /// One transaction.
-    Tx,
-    /// One transaction, which the first part commits by itself.
-    Ddl,
-    /// On the target without transactions.
-    Plain,
-    /// On the transactional target, with `transactional = false`.
-    PlainOnDb,
-}
-
-impl Kind {
-    pub(super) fn is_transactional(self) -> bool {
-        matches!(self, Self::Tx | Self::Ddl)
-    }
-}
-
-/// Where a method fails by itself.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Fails {
-    Never,
-    /// Before anything, and it says so.
-    NothingDone,
-    Before,
-    Half,
-    AtTheEnd,
-}
+use crate::house::{ChangeSpec, Fails, Kind};
 
 /// What a process is started for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -67,52 +22,8 @@ pub struct Scenario {
     pub(super) lock_forgets: bool,
 }
 
-/// The process that comes last, and has no fault.
-pub(super) const LAST: usize = 9;
-
 fn spec(id: &'static str, kind: Kind) -> ChangeSpec {
-    ChangeSpec {
-        id,
-        kind,
-        recovery: RecoveryStrategy::ManualIntervention,
-        stage: None,
-        rollback: false,
-        verify: false,
-        fails: Fails::Never,
-        rollback_fails: Fails::Never,
-        mended_in: LAST,
-    }
-}
-
-impl ChangeSpec {
-    fn retried(self) -> Self {
-        Self { recovery: RecoveryStrategy::AlwaysRetry, ..self }
-    }
-
-    fn with_rollback(self) -> Self {
-        Self { rollback: true, ..self }
-    }
-
-    fn with_verify(self) -> Self {
-        Self { verify: true, ..self }
-    }
-
-    fn failing(self, fails: Fails) -> Self {
-        Self { fails, ..self }
-    }
-
-    fn rollback_failing(self, rollback_fails: Fails) -> Self {
-        Self { rollback: true, rollback_fails, ..self }
-    }
-
-    fn in_stage(self, stage: &'static str) -> Self {
-        Self { stage: Some(stage), ..self }
-    }
-
-    /// Works again from the second process with faults on.
-    fn mended_soon(self) -> Self {
-        Self { mended_in: 2, ..self }
-    }
+    ChangeSpec::new(id, kind)
 }
 
 fn apply(name: &'static str, changes: Vec<ChangeSpec>) -> Scenario {

@@ -3,19 +3,16 @@ use std::sync::Arc;
 
 use flamingock_core::BackendError;
 use flamingock_core::change::{
-    Body, BoxError, Change, ChangeError, Method, MethodError, Order, Param, ParamKind, RecoveryStrategy,
-    Source, TargetState,
+    Body, BoxError, Change, ChangeError, Method, MethodError, Order, Param, ParamKind, Source, TargetState,
 };
 use flamingock_core::memory::{MemoryMap, MemoryTransaction};
 
-use super::fault::Op;
-use super::process::Process;
-use super::scenario::{ChangeSpec, Fails, Kind};
+use super::{ChangeSpec, Fails, Kind, Op, Wire};
 
 /// What every change does: two parts, each counted.
 ///
 /// A part is there while its key is; `.times` and `.undone` count how often it was done and taken back.
-pub(super) const PARTS: [&str; 2] = ["1", "2"];
+pub(crate) const PARTS: [&str; 2] = ["1", "2"];
 
 /// Something with keys and texts: a database's session, or the map without transactions.
 trait Keys {
@@ -64,9 +61,9 @@ impl Keys for &MemoryMap {
 }
 
 /// A change as one process has it.
-pub(super) fn change(spec: &ChangeSpec, order: usize, process: &Arc<Process>) -> Change {
+pub(super) fn change<W: Wire>(spec: &ChangeSpec, order: usize, wire: &Arc<W>) -> Change {
     let target = if spec.kind == Kind::Plain { "flags" } else { "db" };
-    let apply = method(spec, process, Task::Apply);
+    let apply = method(spec, wire, Task::Apply);
     let mut change = Change::new(
         spec.id,
         Order::new(order.to_string()),
@@ -79,10 +76,10 @@ pub(super) fn change(spec: &ChangeSpec, order: usize, process: &Arc<Process>) ->
     change.stage = spec.stage.map(str::to_owned);
     change.transactional = Some(spec.kind.is_transactional());
     if spec.rollback {
-        change.rollback = Some(method(spec, process, Task::Rollback));
+        change.rollback = Some(method(spec, wire, Task::Rollback));
     }
     if spec.verify {
-        change.verify = Some(verify(spec, process));
+        change.verify = Some(verify(spec, wire));
     }
     change
 }
@@ -94,20 +91,20 @@ enum Task {
 }
 
 /// Everything a method knows while it runs.
-struct Work {
+struct Work<W> {
     spec: ChangeSpec,
-    process: Arc<Process>,
+    wire: Arc<W>,
     task: Task,
 }
 
-impl Work {
+impl<W: Wire> Work<W> {
     async fn run(&self, mut keys: impl Keys + Send) -> Result<(), BoxError> {
         let spec = &self.spec;
         let fails = match self.task {
             Task::Apply => spec.fails,
             Task::Rollback => spec.rollback_fails,
         };
-        let fails = if self.process.name < spec.mended_in { fails } else { Fails::Never };
+        let fails = if self.wire.name() < spec.mended_in { fails } else { Fails::Never };
         if fails == Fails::NothingDone {
             return Err(ChangeError::not_applied("refused").into());
         }
@@ -125,7 +122,7 @@ impl Work {
                 self.part(&mut keys, &key)?;
                 if spec.kind == Kind::Ddl && index == 0 { keys.implicit_commit() } else { Ok(()) }
             };
-            self.process.now(Op::Body, &what, step).await?;
+            self.wire.now(Op::Body, &what, step).await?;
         }
         if fails == Fails::AtTheEnd { Err("the change itself failed".into()) } else { Ok(()) }
     }
@@ -156,8 +153,8 @@ impl Work {
     }
 }
 
-fn method(spec: &ChangeSpec, process: &Arc<Process>, task: Task) -> Method {
-    let work = Arc::new(Work { spec: spec.clone(), process: Arc::clone(process), task });
+fn method<W: Wire>(spec: &ChangeSpec, wire: &Arc<W>, task: Task) -> Method {
+    let work = Arc::new(Work { spec: spec.clone(), wire: Arc::clone(wire), task });
     let on_session = spec.kind != Kind::Plain;
     Method {
         params: vec![param(on_session)],
@@ -177,13 +174,13 @@ fn method(spec: &ChangeSpec, process: &Arc<Process>, task: Task) -> Method {
 }
 
 /// Looks which parts are there.
-fn verify(spec: &ChangeSpec, process: &Arc<Process>) -> Method<TargetState> {
-    let (id, process) = (spec.id, Arc::clone(process));
+fn verify<W: Wire>(spec: &ChangeSpec, wire: &Arc<W>) -> Method<TargetState> {
+    let (id, wire) = (spec.id, Arc::clone(wire));
     let on_session = spec.kind != Kind::Plain;
     Method {
         params: vec![param(on_session)],
         body: Body::Async(Arc::new(move |invocation| {
-            let process = Arc::clone(&process);
+            let wire = Arc::clone(&wire);
             Box::pin(async move {
                 let (session, dependencies) = invocation.split();
                 let keys = PARTS.map(|part| format!("{id}.{part}"));
@@ -206,7 +203,7 @@ fn verify(spec: &ChangeSpec, process: &Arc<Process>) -> Method<TargetState> {
                         _ => TargetState::PartiallyApplied,
                     })
                 };
-                process.now(Op::Verify, id, look).await.map_err(MethodError::new)
+                wire.now(Op::Verify, id, look).await.map_err(MethodError::new)
             })
         })),
     }
@@ -223,11 +220,4 @@ fn param(on_session: bool) -> Param {
         ("flags", ParamKind::Shared, TypeId::of::<MemoryMap>(), "MemoryMap")
     };
     Param { name: name.to_owned(), kind, type_id, type_name, line: 1 }
-}
-
-impl ChangeSpec {
-    /// An idempotent change may be done again by itself.
-    pub(super) fn may_repeat(&self) -> bool {
-        self.recovery == RecoveryStrategy::AlwaysRetry
-    }
 }

@@ -4,28 +4,32 @@ use flamingock_core::audit::{AuditEntry, AuditState, ChainHash, Operation, verif
 use flamingock_core::report::{ChangeOutcome, Report};
 use flamingock_core::{RunError, RunErrorKind};
 
-use super::changes::PARTS;
-use super::scenario::{ChangeSpec, Kind, Scenario};
-use super::world::World;
+use super::{ChangeSpec, House, Kind, Offices, PARTS};
 
 /// Judges by what the targets contain and what the audit says.
-pub(super) struct Checker<'a> {
-    scenario: &'a Scenario,
+pub(crate) struct Checker<'a> {
+    changes: &'a [ChangeSpec],
     /// A run that had stood still is at work besides another.
-    stale: bool,
-    pub(super) violations: Vec<String>,
+    pub(crate) stale: bool,
+    pub(crate) violations: Vec<String>,
 }
 
 /// What a target has of one change.
 #[derive(Debug)]
-struct Content {
+pub(crate) struct Content {
     on: [bool; 2],
-    /// How often each part was done and not taken back.
+    /// How often each part was done.
     times: [u64; 2],
     undone: [u64; 2],
 }
 
 impl Content {
+    /// What the target has of a change.
+    pub(crate) fn seen(house: &House, spec: &ChangeSpec) -> Self {
+        let keys = if spec.kind == Kind::Plain { house.flags.snapshot() } else { house.db.snapshot() };
+        Self::of(&keys, spec.id)
+    }
+
     fn of(keys: &BTreeMap<String, String>, id: &str) -> Self {
         let number = |key: String| keys.get(&key).and_then(|text| text.parse().ok()).unwrap_or(0);
         Self {
@@ -35,11 +39,11 @@ impl Content {
         }
     }
 
-    fn all(&self) -> bool {
+    pub(crate) fn all(&self) -> bool {
         self.on.iter().all(|on| *on)
     }
 
-    fn nothing(&self) -> bool {
+    pub(crate) fn nothing(&self) -> bool {
         self.on.iter().all(|on| !*on)
     }
 
@@ -49,41 +53,41 @@ impl Content {
 }
 
 impl<'a> Checker<'a> {
-    pub(super) fn new(scenario: &'a Scenario, stale: bool) -> Self {
-        Self { scenario, stale, violations: Vec::new() }
+    pub(crate) fn new(changes: &'a [ChangeSpec], stale: bool) -> Self {
+        Self { changes, stale, violations: Vec::new() }
     }
 
-    pub(super) fn violated(&mut self, when: &str, what: impl Into<String>) {
+    pub(crate) fn violated(&mut self, when: &str, what: impl Into<String>) {
         self.violations.push(format!("{} ({when})", what.into()));
-    }
-
-    fn content(world: &World, spec: &ChangeSpec) -> Content {
-        let keys = if spec.kind == Kind::Plain { world.flags.snapshot() } else { world.db.snapshot() };
-        Content::of(&keys, spec.id)
     }
 
     /// Nothing fences a target without transactions: what a stale run still does there under a strategy
     /// that lets others go on is outside the promise, and the docs say so.
-    fn beyond_control(&self, spec: &ChangeSpec) -> bool {
-        self.stale && !spec.kind.is_transactional() && (spec.may_repeat() || spec.verify)
+    fn beyond_control(&self, spec: &ChangeSpec, entries: &[AuditEntry]) -> bool {
+        let reopened = |entry: &AuditEntry| {
+            entry.change == spec.id && matches!(entry.operation, Operation::Undo | Operation::Ruling)
+        };
+        self.stale
+            && !spec.kind.is_transactional()
+            && (spec.may_repeat() || spec.verify || entries.iter().any(reopened))
     }
 
     /// What must hold whenever no process is at work.
-    pub(super) async fn always(&mut self, world: &World, when: &str) {
-        let entries = world.entries().await;
-        self.log(world, &entries, when).await;
-        for spec in &self.scenario.changes {
-            let content = Self::content(world, spec);
+    pub(crate) async fn always(&mut self, house: &House, when: &str) {
+        let entries = house.entries().await;
+        self.log(house, &entries, when).await;
+        for spec in self.changes {
+            let content = Content::seen(house, spec);
             self.times(spec, &content, &entries, when);
-            if !self.beyond_control(spec) {
+            if !self.beyond_control(spec, &entries) {
                 self.agrees(spec, &content, latest(&entries, spec), when);
             }
         }
-        let complete = world.head().await.is_some_and(|head| !head.digests.is_empty());
+        let complete = house.head().await.is_some_and(|head| !head.digests.is_empty());
         if complete {
-            for spec in &self.scenario.changes {
-                let recorded = state(latest(&entries, spec)) == Some(AuditState::Applied);
-                let there = Self::content(world, spec).all() || self.beyond_control(spec);
+            for spec in self.changes {
+                let recorded = is_applied(latest(&entries, spec));
+                let there = Content::seen(house, spec).all() || self.beyond_control(spec, &entries);
                 if !recorded || !there {
                     self.violated(when, format!("the digest is in the head, and `{}` is not there", spec.id));
                 }
@@ -92,21 +96,22 @@ impl<'a> Checker<'a> {
     }
 
     /// The audit as a whole.
-    async fn log(&mut self, world: &World, entries: &[AuditEntry], when: &str) {
+    pub(crate) async fn log(&mut self, house: &House, entries: &[AuditEntry], when: &str) {
         match verify_chain((0, ChainHash::GENESIS), entries) {
             Err(error) => self.violated(when, format!("the chain is broken: {error}")),
             Ok(stands) => {
                 let head =
-                    world.head().await.map_or((0, ChainHash::GENESIS), |head| (head.sequence, head.hash));
+                    house.head().await.map_or((0, ChainHash::GENESIS), |head| (head.sequence, head.hash));
                 if head != stands {
                     self.violated(when, "the head does not fit the last entry");
                 }
             }
         }
-        if entries.windows(2).any(|pair| pair[0].token > pair[1].token) {
+        if entries.windows(2).any(|pair| pair[0].token > pair[1].token) || is_stale(&house.offices(), entries)
+        {
             self.violated(when, "a stale runner recorded");
         }
-        for (sequence, hash) in world.acknowledged() {
+        for (sequence, hash) in house.acknowledged() {
             let there = usize::try_from(sequence - 1).ok().and_then(|index| entries.get(index));
             if there.is_none_or(|entry| entry.hash != hash) {
                 self.violated(when, format!("acknowledged entry {sequence} is lost"));
@@ -122,7 +127,9 @@ impl<'a> Checker<'a> {
             // What committed by itself is repeated with the rest.
             Kind::Ddl if spec.may_repeat() => [u64::MAX, 1],
             Kind::Ddl => [1, 1],
-            Kind::Plain | Kind::PlainOnDb if spec.may_repeat() || self.beyond_control(spec) => [u64::MAX; 2],
+            Kind::Plain | Kind::PlainOnDb if spec.may_repeat() || self.beyond_control(spec, entries) => {
+                [u64::MAX; 2]
+            }
             Kind::Plain | Kind::PlainOnDb => [1, 1],
         };
         if surplus.iter().zip(limit).any(|(surplus, limit)| *surplus > limit) {
@@ -146,7 +153,8 @@ impl<'a> Checker<'a> {
         for entry in entries.iter().filter(|entry| entry.change == spec.id) {
             if entry.state == Some(AuditState::Started) && entry.operation == Operation::Apply {
                 started += 1;
-                if !matches!(before, None | Some(AuditState::RolledBack)) {
+                let free = [AuditState::RolledBack, AuditState::ManualMarkedAsRolledBack];
+                if before.is_some_and(|before| !free.contains(&before)) {
                     self.violated(when, format!("`{}` was run again, silently", spec.id));
                 }
             }
@@ -160,13 +168,15 @@ impl<'a> Checker<'a> {
     /// Whether the target has what the latest entry says.
     fn agrees(&mut self, spec: &ChangeSpec, content: &Content, latest: Option<&AuditEntry>, when: &str) {
         match state(latest) {
-            Some(AuditState::Applied) if !content.all() => {
+            Some(AuditState::Applied | AuditState::ManualMarkedAsApplied) if !content.all() => {
                 self.violated(when, format!("`{}` is APPLIED, and the target has {content:?}", spec.id));
             }
             Some(AuditState::RolledBack) if content.half() => {
                 self.violated(when, format!("half of `{}` is there, and it is ROLLED_BACK", spec.id));
             }
-            Some(AuditState::RolledBack) | None if !content.nothing() => {
+            Some(AuditState::RolledBack | AuditState::ManualMarkedAsRolledBack) | None
+                if !content.nothing() =>
+            {
                 let said = latest.map_or("not in the audit", |_| "ROLLED_BACK");
                 self.violated(when, format!("`{}` is {said}, and the target has {content:?}", spec.id));
             }
@@ -175,14 +185,14 @@ impl<'a> Checker<'a> {
     }
 
     /// What a run said about its changes.
-    pub(super) fn reported(&mut self, world: &World, report: &Report, when: &str) {
+    pub(crate) fn reported(&mut self, house: &House, report: &Report, when: &str) {
         if self.stale {
             return;
         }
         let details: Vec<_> = report.stages.iter().flat_map(|stage| &stage.details).cloned().collect();
         for change in details {
-            let Some(spec) = self.scenario.changes.iter().find(|spec| spec.id == change.id) else { continue };
-            let content = Self::content(world, spec);
+            let Some(spec) = self.changes.iter().find(|spec| spec.id == change.id) else { continue };
+            let content = Content::seen(house, spec);
             let wrong = match change.outcome {
                 ChangeOutcome::Applied | ChangeOutcome::Recovered => !content.all(),
                 ChangeOutcome::Undone => !content.nothing(),
@@ -201,20 +211,20 @@ impl<'a> Checker<'a> {
 
     /// After everything came to rest and one undisturbed run: up to date, or an issue that the decision
     /// table allows.
-    pub(super) async fn last(&mut self, world: &World, result: &Result<Report, RunError>) {
+    pub(crate) async fn last(&mut self, house: &House, result: &Result<Report, RunError>) {
         const WHEN: &str = "after the undisturbed run";
-        let entries = world.entries().await;
+        let entries = house.entries().await;
         let mut open: BTreeMap<&str, bool> = BTreeMap::new();
-        for spec in &self.scenario.changes {
+        for spec in self.changes {
             let latest = latest(&entries, spec);
-            if state(latest) != Some(AuditState::Applied) {
-                let allowed = may_be_an_issue(spec, &Self::content(world, spec), latest);
+            if !is_applied(latest) {
+                let allowed = may_be_an_issue(spec, &Content::seen(house, spec), latest);
                 *open.entry(spec.stage.unwrap_or_default()).or_default() |= allowed;
             }
         }
         match result {
             Ok(_) if !open.is_empty() => self.violated(WHEN, "it succeeded, and not everything is applied"),
-            Ok(_) if world.head().await.is_none_or(|head| head.digests.is_empty()) => {
+            Ok(_) if house.head().await.is_none_or(|head| head.digests.is_empty()) => {
                 self.violated(WHEN, "it succeeded, and its digest is not in the head");
             }
             Err(error) if error.kind() != RunErrorKind::Issue => {
@@ -228,12 +238,24 @@ impl<'a> Checker<'a> {
         }
         let report = result.as_ref().unwrap_or_else(RunError::report).clone();
         for change in report.failing().filter(|change| change.outcome == ChangeOutcome::Issue) {
-            let Some(spec) = self.scenario.changes.iter().find(|spec| spec.id == change.id) else { continue };
-            if !may_be_an_issue(spec, &Self::content(world, spec), latest(&entries, spec)) {
+            let Some(spec) = self.changes.iter().find(|spec| spec.id == change.id) else { continue };
+            if !may_be_an_issue(spec, &Content::seen(house, spec), latest(&entries, spec)) {
                 self.violated(WHEN, format!("`{}` is an issue without need", spec.id));
             }
         }
     }
+}
+
+/// Whether a run recorded something after a newer one, in office, had read what it acts on.
+fn is_stale(offices: &Offices, entries: &[AuditEntry]) -> bool {
+    let since = |entry: &AuditEntry| {
+        let taken = offices.taken.iter().rposition(|execution| *execution == entry.execution);
+        taken.map_or(0, |place| place + 1)
+    };
+    entries.iter().any(|entry| {
+        let since = since(entry);
+        offices.looks.iter().any(|(taken, length)| entry.sequence > *length && since < *taken)
+    })
 }
 
 /// Whether the decision table knows no other way out. The marker is not looked at: what the target has
@@ -256,6 +278,10 @@ fn may_be_an_issue(spec: &ChangeSpec, content: &Content, latest: Option<&AuditEn
 
 fn latest<'e>(entries: &'e [AuditEntry], spec: &ChangeSpec) -> Option<&'e AuditEntry> {
     entries.iter().rev().find(|entry| entry.change == spec.id)
+}
+
+fn is_applied(latest: Option<&AuditEntry>) -> bool {
+    matches!(state(latest), Some(AuditState::Applied | AuditState::ManualMarkedAsApplied))
 }
 
 fn state(latest: Option<&AuditEntry>) -> Option<AuditState> {

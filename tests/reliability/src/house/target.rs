@@ -9,13 +9,12 @@ use flamingock_core::target::{
 };
 use flamingock_core::{BackendError, History};
 
-use super::fault::Op;
-use super::process::Process;
 use super::session::FaultySession;
+use super::{House, Op, Wire};
 
 /// A target system, as one process reaches it.
-pub(super) struct FaultyTarget {
-    process: Arc<Process>,
+pub(super) struct FaultyTarget<W> {
+    wire: Arc<W>,
     inner: Inner,
 }
 
@@ -24,17 +23,17 @@ enum Inner {
     Plain(Box<dyn TargetSystem>),
 }
 
-impl FaultyTarget {
+impl<W: Wire> FaultyTarget<W> {
     /// The transactional one.
-    pub(super) fn db(process: &Arc<Process>) -> Self {
-        let inner = Inner::Db(process.world.db.clone());
-        Self { process: Arc::clone(process), inner }
+    pub(super) fn db(wire: &Arc<W>) -> Self {
+        let inner = Inner::Db(wire.house().db.clone());
+        Self { wire: Arc::clone(wire), inner }
     }
 
     /// The one without transactions.
-    pub(super) fn flags(process: &Arc<Process>) -> Self {
-        let inner = Inner::Plain(Box::new(process.world.flags.target("flags")));
-        Self { process: Arc::clone(process), inner }
+    pub(super) fn flags(wire: &Arc<W>) -> Self {
+        let inner = Inner::Plain(Box::new(wire.house().flags.target("flags")));
+        Self { wire: Arc::clone(wire), inner }
     }
 
     fn inner(&self) -> &dyn TargetSystem {
@@ -44,19 +43,19 @@ impl FaultyTarget {
         }
     }
 
-    fn database(&self) -> MemoryTarget {
-        self.process.world.db.clone()
+    fn house(&self) -> Arc<House> {
+        Arc::clone(self.wire.house())
     }
 }
 
-impl fmt::Debug for FaultyTarget {
+impl<W: Wire> fmt::Debug for FaultyTarget<W> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("FaultyTarget").field("id", &self.inner().id()).finish_non_exhaustive()
     }
 }
 
 #[async_trait]
-impl TargetSystem for FaultyTarget {
+impl<W: Wire> TargetSystem for FaultyTarget<W> {
     fn id(&self) -> &str {
         self.inner().id()
     }
@@ -78,16 +77,16 @@ impl TargetSystem for FaultyTarget {
     }
 
     async fn check(&self) -> Result<(), BackendError> {
-        self.process.now(Op::Check, self.id(), self.inner().check()).await
+        self.wire.now(Op::Check, self.id(), self.inner().check()).await
     }
 
     async fn open(&self, mode: Mode) -> Result<Box<dyn Session>, BackendError> {
         let open = async {
             let session = self.inner().open(mode).await?;
-            self.process.world.session_opened();
-            Ok(FaultySession::new(&self.process, session))
+            let number = self.wire.house().session_opened(self.wire.name());
+            Ok(FaultySession::new(&self.wire, number, session))
         };
-        let session = self.process.now(Op::Open, self.id(), open).await?;
+        let session = self.wire.now(Op::Open, self.id(), open).await?;
         Ok(Box::new(session))
     }
 
@@ -100,29 +99,32 @@ impl TargetSystem for FaultyTarget {
 }
 
 #[async_trait]
-impl Markers for FaultyTarget {
+impl<W: Wire> Markers for FaultyTarget<W> {
     async fn raise_fence(&self, fence: &Fence) -> Result<FenceRaised, BackendError> {
-        let (db, fence) = (self.database(), fence.clone());
-        let what = format!("to {}", fence.token);
-        self.process
-            .effect(Op::RaiseFence, &what, Box::pin(async move { db.raise_fence(&fence).await }))
-            .await
+        let (house, what, fence) = (self.house(), format!("to {}", fence.token), fence.clone());
+        let perform = move || {
+            let (house, fence) = (Arc::clone(&house), fence.clone());
+            Box::pin(async move { house.raise_fence(&fence).await }) as _
+        };
+        self.wire.effect(Op::RaiseFence, &what, Box::new(perform)).await
     }
 
     async fn marker(&self, history: &History, change: &str) -> Result<Option<Marker>, BackendError> {
-        let db = self.database();
-        self.process.now(Op::Look, change, db.marker(history, change)).await
+        let house = self.house();
+        self.wire.now(Op::Look, change, house.marker(history, change)).await
     }
 
     async fn survey(&self, history: &History, ids: &[&str]) -> Result<Survey, BackendError> {
-        let db = self.database();
-        self.process.now(Op::Survey, "", db.survey(history, ids)).await
+        let house = self.house();
+        self.wire.now(Op::Survey, "", house.db.survey(history, ids)).await
     }
 
     async fn end_session(&self, session: &str) -> Result<(), BackendError> {
-        let (db, session) = (self.database(), session.to_owned());
-        let what = session.clone();
-        let perform = async move { db.end_session(&session).await };
-        self.process.effect(Op::EndSession, &what, Box::pin(perform)).await
+        let (house, what, session) = (self.house(), session, session.to_owned());
+        let perform = move || {
+            let (house, session) = (Arc::clone(&house), session.clone());
+            Box::pin(async move { house.db.end_session(&session).await }) as _
+        };
+        self.wire.effect(Op::EndSession, what, Box::new(perform)).await
     }
 }
