@@ -8,3 +8,6 @@
 pub mod crash;
 mod house;
 pub mod model;
+pub mod simulation;
+
+pub use house::Flaw;

@@ -3,8 +3,10 @@
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
+use flamingock_reliability::Flaw;
 use flamingock_reliability::crash::{Depth, explore, scenarios};
 use flamingock_reliability::model::{Bounds, Mutant, Protocol};
+use flamingock_reliability::simulation::{Case, simulate};
 
 #[derive(Debug, Parser)]
 struct Args {
@@ -25,6 +27,24 @@ enum Command {
         /// Only scenarios whose name has this in it.
         #[arg(long, default_value = "")]
         scenario: String,
+        /// How many threads; by default one for each core.
+        #[arg(long)]
+        threads: Option<usize>,
+    },
+    /// Runs three runners at once in worlds that seeds decide about.
+    Simulate {
+        /// How many.
+        #[arg(long, default_value_t = 10_000)]
+        seeds: u64,
+        /// The first.
+        #[arg(long, default_value_t = 1)]
+        from: u64,
+        /// Only this one, and everything that happens.
+        #[arg(long, conflicts_with_all = ["seeds", "from"])]
+        seed: Option<u64>,
+        /// With something wrong in the servers: what they do wrong.
+        #[arg(long, value_enum)]
+        flaw: Option<Flaw>,
         /// How many threads; by default one for each core.
         #[arg(long)]
         threads: Option<usize>,
@@ -55,6 +75,16 @@ fn main() -> ExitCode {
             let tally = explore(&chosen, depth, threads.unwrap_or(cores));
             println!("{tally}");
             tally.broken == 0 && tally.points > 0
+        }
+        Command::Simulate { seed: Some(seed), flaw, .. } => {
+            let outcome = Case { seed, flaw }.run(true);
+            println!("{outcome}");
+            outcome.violations.is_empty()
+        }
+        Command::Simulate { seeds, from, flaw, threads, .. } => {
+            let tally = simulate(from..from.saturating_add(seeds), flaw, threads.unwrap_or(cores), None);
+            println!("{tally}");
+            tally.broken.is_empty() && tally.seeds > 0
         }
         Command::Model { full, threads } => model(full, threads.unwrap_or(cores)),
     };

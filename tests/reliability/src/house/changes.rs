@@ -6,8 +6,9 @@ use flamingock_core::change::{
     Body, BoxError, Change, ChangeError, Method, MethodError, Order, Param, ParamKind, Source, TargetState,
 };
 use flamingock_core::memory::{MemoryMap, MemoryTransaction};
+use flamingock_core::target::{Mode, TargetSystem};
 
-use super::{ChangeSpec, Fails, Kind, Op, Wire};
+use super::{ChangeSpec, Fails, House, Kind, Op, Wire};
 
 /// What every change does: two parts, each counted.
 ///
@@ -82,6 +83,23 @@ pub(super) fn change<W: Wire>(spec: &ChangeSpec, order: usize, wire: &Arc<W>) ->
         change.verify = Some(verify(spec, wire));
     }
     change
+}
+
+/// What an operator does who finds half of a change: takes it away, as if it had never been there.
+pub(crate) async fn clear_away(house: &House, spec: &ChangeSpec) {
+    let mut session = house.db.open(Mode::Plain).await.expect("memory is there");
+    let db = session.handle(TypeId::of::<MemoryTransaction>()).and_then(|db| db.downcast_mut());
+    let mut db: &mut MemoryTransaction = db.expect("it is its session");
+    let mut flags = &house.flags;
+    let keys: &mut dyn Keys = if spec.kind == Kind::Plain { &mut flags } else { &mut db };
+    for part in PARTS {
+        let (key, count) = (format!("{}.{part}", spec.id), format!("{}.{part}.times", spec.id));
+        if keys.get(&key).is_ok_and(|there| there.is_some()) {
+            let times = keys.get(&count).ok().flatten().and_then(|times| times.parse::<u64>().ok());
+            keys.put(&count, (times.unwrap_or(1) - 1).to_string()).expect("memory is there");
+            keys.remove(&key).expect("memory is there");
+        }
+    }
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]

@@ -11,7 +11,7 @@ use super::House;
 use super::wire::Answer;
 
 /// A piece of the protocol that is left out, to see whether the checker notices.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 pub enum Flaw {
     /// A fence stops nobody.
     NoFence,
@@ -43,11 +43,12 @@ impl Flaw {
 impl House {
     pub(super) async fn take_office(
         &self,
+        process: usize,
         history: &History,
         lease: FencingToken,
         execution: &Execution,
     ) -> Answer<Office> {
-        self.office_taken(&execution.id);
+        self.office_taken(process, &execution.id);
         let office = match (self.flaw, self.audit.head(history).await?) {
             (Some(Flaw::NoOffice), Some(head)) => {
                 let (history, execution) = (history.clone(), execution.clone());

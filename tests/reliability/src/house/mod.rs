@@ -14,11 +14,11 @@ mod target;
 mod wire;
 
 pub(crate) use app::{app, undoable};
-pub(crate) use changes::PARTS;
+pub(crate) use changes::{PARTS, clear_away};
 pub(crate) use check::{Checker, Content};
 pub use flaw::Flaw;
 pub(crate) use life::{Life, Machine};
 pub(crate) use server::{House, Offices, guard};
 pub(crate) use spec::{ChangeSpec, Fails, Kind, LAST};
 pub(crate) use wire::{Answer, Effect, Wire, lost};
-pub use wire::{Op, Side};
+pub(crate) use wire::{Op, Side};

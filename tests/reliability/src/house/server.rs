@@ -1,6 +1,6 @@
 use std::collections::BTreeMap;
 use std::fmt;
-use std::sync::atomic::AtomicU64;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -21,6 +21,9 @@ pub(crate) struct House {
     sessions: Mutex<Sessions>,
     acknowledged: Mutex<Vec<(u64, ChainHash)>>,
     offices: Mutex<Offices>,
+    /// The processes that live, and whether they took office.
+    alive: Mutex<BTreeMap<usize, bool>>,
+    contested: AtomicBool,
     trace: Option<Mutex<Vec<String>>>,
     /// What the servers do wrong on purpose.
     pub(super) flaw: Option<Flaw>,
@@ -56,6 +59,8 @@ impl House {
             sessions: Mutex::default(),
             acknowledged: Mutex::default(),
             offices: Mutex::default(),
+            alive: Mutex::default(),
+            contested: AtomicBool::new(false),
             trace: traced.then(Mutex::default),
             flaw,
             fences: AtomicU64::new(0),
@@ -115,8 +120,28 @@ impl House {
         guard(&self.acknowledged).clone()
     }
 
-    pub(crate) fn office_taken(&self, execution: &str) {
+    pub(crate) fn office_taken(&self, process: usize, execution: &str) {
         guard(&self.offices).taken.push(execution.to_owned());
+        let mut alive = guard(&self.alive);
+        if alive.iter().any(|(other, in_office)| *other != process && *in_office) {
+            self.contested.store(true, Ordering::Relaxed);
+        }
+        if let Some(in_office) = alive.get_mut(&process) {
+            *in_office = true;
+        }
+    }
+
+    pub(crate) fn process_lives(&self, process: usize) {
+        guard(&self.alive).insert(process, false);
+    }
+
+    pub(crate) fn process_ended(&self, process: usize) {
+        guard(&self.alive).remove(&process);
+    }
+
+    /// Whether a process took office while another that had it was still at work.
+    pub(crate) fn was_contested(&self) -> bool {
+        self.contested.load(Ordering::Relaxed)
     }
 
     /// Whoever is in office reads what it acts on.

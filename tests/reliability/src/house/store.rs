@@ -66,10 +66,10 @@ impl<W: Wire> AuditStore for FaultyStore<W> {
         lease: FencingToken,
         execution: &Execution,
     ) -> Result<Office, BackendError> {
-        let (history, execution) = (history.clone(), execution.clone());
+        let (process, history, execution) = (self.wire.name(), history.clone(), execution.clone());
         let perform = move |house: Arc<House>| {
             let (history, execution) = (history.clone(), execution.clone());
-            Box::pin(async move { house.take_office(&history, lease, &execution).await }) as _
+            Box::pin(async move { house.take_office(process, &history, lease, &execution).await }) as _
         };
         self.effect(Op::TakeOffice, "", perform).await
     }
