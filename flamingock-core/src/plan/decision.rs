@@ -79,7 +79,7 @@ pub struct Attempt {
     /// A session in the target that is to be ended first.
     pub end_session: Option<String>,
     /// An earlier attempt may have left something in the target: that this one did nothing does not
-    /// mean that nothing is there.
+    /// mean that nothing is there, or, at an undo, that all of it is.
     pub over_remains: bool,
 }
 

@@ -324,6 +324,13 @@ impl Step<'_, '_> {
                 self.append(AuditState::RolledBack, Operation::Apply, None).await?;
                 "nothing of it is left in the target; the next start tries it again"
             }
+            Direction::Undo { .. } if self.attempt.over_remains => {
+                // It was not known to be applied before, and still is not.
+                self.append(AuditState::RollbackFailed, self.operation(), Some(&error)).await?;
+                let note = "this attempt did nothing, but the target may have a part from before";
+                let (outcome, note) = (ChangeOutcome::Failed, Some(note.to_owned()));
+                return Ok(Ended { outcome, error: Some(error), note });
+            }
             Direction::Undo { .. } => {
                 self.append(AuditState::Applied, self.operation(), Some(&error)).await?;
                 "it is still applied"

@@ -135,7 +135,8 @@ impl Run<'_> {
     ) -> Result<Ended, Stop> {
         let Undoable { stage, change, .. } = *undoable;
         let epoch = undoable.latest.refers_to.unwrap_or(0);
-        let attempt = Attempt { number: 1, epoch, outranks: epoch, ..Attempt::default() };
+        let over_remains = !is_applied(&undoable.latest);
+        let attempt = Attempt { number: 1, epoch, outranks: epoch, over_remains, ..Attempt::default() };
         let direction = Direction::Undo { hold };
         let stage = stage.name.as_str();
         let mut step = Step { run: self, journal, lease, stage, change, method, attempt, direction, began };

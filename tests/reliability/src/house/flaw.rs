@@ -50,9 +50,9 @@ impl House {
     ) -> Answer<Office> {
         self.office_taken(process, &execution.id);
         let office = match (self.flaw, self.audit.head(history).await?) {
+            // The lock's own token is all there is.
             (Some(Flaw::NoOffice), Some(head)) => {
-                let (history, execution) = (history.clone(), execution.clone());
-                Office { history, execution, token: head.token, head }
+                Office { history: history.clone(), execution: execution.clone(), token: lease, head }
             }
             _ => self.audit.take_office(history, lease, execution).await?,
         };

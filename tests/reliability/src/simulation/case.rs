@@ -2,6 +2,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use flamingock_core::RunErrorKind;
+use flamingock_core::report::ChangeOutcome;
 use futures_util::stream::{FuturesUnordered, StreamExt};
 use jiff::SignedDuration;
 use tokio::time::{Instant, sleep};
@@ -128,7 +129,9 @@ impl Run<'_> {
                 }
                 Err(error) if error.kind() == RunErrorKind::Issue && attempt < RULINGS => {
                     self.outcome.ruled = true;
-                    self.rule().await;
+                    let issues =
+                        error.report().failing().filter(|change| change.outcome == ChangeOutcome::Issue);
+                    self.rule(issues.map(|change| change.id.clone()).collect()).await;
                 }
                 Err(error) => {
                     let what = format!("an operator does not get it up to date: {:?}", error.kind());
@@ -140,7 +143,7 @@ impl Run<'_> {
     }
 
     /// Clears away what is there by half, and rules on every issue.
-    async fn rule(&mut self) {
+    async fn rule(&mut self, issues: Vec<String>) {
         for spec in &self.weather.changes {
             let content = Content::seen(&self.house, spec);
             if !content.all() && !content.nothing() {
@@ -151,7 +154,7 @@ impl Run<'_> {
         let (line, machine) = self.undisturbed(LAST);
         let app = app(&line, &machine, &self.weather.changes, settings);
         let (house, changes) = (Arc::clone(&self.house), self.weather.changes.clone());
-        let ruled = machine.live(async move { rule(&app, &house, &changes).await }).await;
+        let ruled = machine.live(async move { rule(&app, &house, &changes, &issues).await }).await;
         if let Err(error) = ruled {
             self.checker.violated("at the end", format!("an operator cannot rule: {error}"));
         }

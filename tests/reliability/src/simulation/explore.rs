@@ -1,3 +1,4 @@
+use std::collections::BTreeMap;
 use std::fmt;
 use std::ops::Range;
 use std::sync::Mutex;
@@ -23,6 +24,8 @@ pub struct Tally {
     pub contested: u64,
     /// Seeds in which an operator was needed in the end.
     pub ruled: u64,
+    /// What was broken first, with how often, and a seed.
+    pub kinds: BTreeMap<String, (u64, u64)>,
     /// The seeds that broke something, in order.
     pub broken: Vec<u64>,
     /// The first of them, with history.
@@ -67,6 +70,8 @@ impl Tally {
         self.ruled += u64::from(outcome.ruled);
         if !outcome.violations.is_empty() {
             self.broken.push(outcome.seed);
+            let kind = self.kinds.entry(outcome.violations[0].clone()).or_insert((0, outcome.seed));
+            kind.0 += 1;
         }
     }
 }
@@ -75,6 +80,9 @@ impl fmt::Display for Tally {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for failure in &self.failures {
             writeln!(f, "{failure}\n")?;
+        }
+        for (kind, (seeds, seed)) in &self.kinds {
+            writeln!(f, "{seeds} seed(s), such as {seed}: {kind}")?;
         }
         writeln!(f, "seeds:                            {}", self.seeds)?;
         writeln!(f, "starts:                           {}", self.starts)?;

@@ -47,7 +47,7 @@ pub(super) async fn process(line: &Arc<Line>, changes: &[ChangeSpec]) -> Ended {
         }
         Task::Rule => {
             let (house, changes) = (Arc::clone(&line.house), changes.to_vec());
-            drive(line, machine.live(async move { rule(&app, &house, &changes).await })).await
+            drive(line, machine.live(async move { rule(&app, &house, &changes, &[]).await })).await
         }
     };
     line.note(|| match &ended {
@@ -68,11 +68,12 @@ async fn applied(app: Flamingock) -> Result<String, RunError> {
 }
 
 /// What an honest operator does who looks at the targets: rules on every issue of which the target has
-/// all or nothing.
+/// all or nothing. `issues`: what a start called one, whatever the audit alone says.
 pub(super) async fn rule(
     app: &Flamingock,
     house: &House,
     changes: &[ChangeSpec],
+    issues: &[String],
 ) -> Result<String, RunError> {
     let operator = app.operator().lock_wait(LOCK_WAIT);
     let status = operator.status().await?;
@@ -80,12 +81,16 @@ pub(super) async fn rule(
     for (entry, standing) in &status.changes {
         let Some(spec) = changes.iter().find(|spec| spec.id == entry.change) else { continue };
         let content = Content::seen(house, spec);
-        let resolution = match *standing {
-            Standing::Issue if content.all() => Resolution::Applied,
-            Standing::Issue if content.nothing() => Resolution::RolledBack,
-            _ => continue,
+        let is_issue = *standing == Standing::Issue || issues.contains(&entry.change);
+        let resolution = match () {
+            () if !is_issue => continue,
+            () if content.all() => Resolution::Applied,
+            () if content.nothing() => Resolution::RolledBack,
+            () => continue,
         };
-        operator.rule(&Ruling::new(spec.id, resolution, "looked at it").by("jane")).await?;
+        let mut ruling = Ruling::new(spec.id, resolution, "looked at it").by("jane");
+        ruling.force = *standing != Standing::Issue;
+        operator.rule(&ruling).await?;
         ruled += 1;
     }
     Ok(format!("ruled on {ruled}"))
