@@ -1,5 +1,5 @@
-//! What an attempt that failed says about what an earlier one left. Found by the crash points of
-//! `tests/reliability`.
+//! What an attempt that failed says about what an earlier one left. Found by the crash points and the
+//! simulation of `tests/reliability`.
 
 mod support;
 
@@ -7,8 +7,9 @@ use std::time::Duration;
 
 use flamingock_core::RunErrorKind;
 use flamingock_core::change::{Change, ChangeError, RecoveryStrategy};
+use flamingock_core::operate::{Resolution, Ruling};
 use flamingock_core::report::ChangeOutcome;
-use support::{House, plain, tx};
+use support::{House, on_flags, plain, tx};
 
 fn retried(mut change: Change) -> Change {
     change.recovery = RecoveryStrategy::AlwaysRetry;
@@ -62,4 +63,56 @@ async fn a_change_that_failed_is_not_said_to_be_applied_when_the_audit_store_is_
     let error = app.run().await.expect_err("the store is down");
     assert_eq!(error.kind(), RunErrorKind::AuditStore);
     assert!(!error.to_string().contains("Applied but not recorded"), "{error}");
+}
+
+#[tokio::test]
+async fn an_undo_that_does_nothing_does_not_say_that_a_half_undone_change_is_applied() {
+    let house = House::new();
+    let undone_by = |rollback| {
+        let mut change = plain("a", "1", |flags| {
+            flags.put("first", "on");
+            flags.put("second", "on");
+            Ok(())
+        });
+        change.rollback = Some(rollback);
+        change
+    };
+    let half = undone_by(on_flags(|flags| {
+        flags.remove("second");
+        Err("the connection was lost".into())
+    }));
+    let app = house.app([half]);
+    app.run().await.expect("applies");
+    app.undo(&["a"]).await.expect_err("fails half-way");
+
+    let refused = undone_by(on_flags(|_| Err(ChangeError::not_applied("connection refused").into())));
+    let app = house.app([refused]);
+    let error = app.undo(&["a"]).await.expect_err("fails before anything");
+    assert_eq!(error.report().failing().next().map(|change| change.outcome), Some(ChangeOutcome::Failed));
+    let log = house.log().await;
+    assert_eq!(log[2..], ["a STARTED", "a ROLLBACK_FAILED", "a STARTED", "a ROLLBACK_FAILED"]);
+    assert_eq!(app.run().await.expect_err("is blocked").kind(), RunErrorKind::Issue);
+}
+
+#[tokio::test]
+async fn an_issue_that_the_audit_alone_cannot_know_of_says_how_to_rule_on_it() {
+    let house = House::new();
+    let store = house.store.clone();
+    let half = tx("a", "1", move |db| {
+        db.put("first", "done")?;
+        db.implicit_commit()?;
+        store.set_online(false);
+        Err("the second statement failed".into())
+    });
+    let app = house.builder([half]).operation_timeout(Duration::from_millis(50)).build().expect("is right");
+    app.run().await.expect_err("the store is down");
+    house.store.set_online(true);
+
+    let app = house.app([tx("a", "1", |_| Ok(()))]);
+    let error = app.run().await.expect_err("is blocked");
+    assert!(error.to_string().contains("a ruling on it needs `--force`"), "{error}");
+    let mut ruling = Ruling::new("a", Resolution::Applied, "looked at it");
+    app.operator().rule(&ruling).await.expect_err("as it says");
+    ruling.force = true;
+    app.operator().rule(&ruling).await.expect("as it says");
 }

@@ -1,5 +1,5 @@
 //! What a developer types often: `cargo xtask test`, `cargo xtask services`, `cargo xtask bench`,
-//! `cargo xtask chaos` and `cargo xtask fmt`. A library also, for tests that crash servers of their own.
+//! `cargo xtask chaos`, `cargo xtask simulate` and `cargo xtask fmt`. A library also, for tests that crash servers of their own.
 
 mod bench;
 mod chaos;
@@ -8,6 +8,7 @@ mod fmt;
 mod fuzz;
 mod interrupt;
 mod services;
+mod simulate;
 mod tally;
 mod test;
 mod workspace;
@@ -64,6 +65,12 @@ enum Command {
     },
     /// Install what the workspace needs to be built with all features, where it is missing
     Prepare,
+    /// Run three runners at once in worlds that seeds decide about
+    Simulate {
+        /// `--seeds 1000000`, `--from N`, `--seed N` for one with its whole history, `--flaw NAME`
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        arguments: Vec<OsString>,
+    },
     /// Build the `flamingock` command for release: static where musl is installed
     Dist,
     /// Write the manual pages of the `flamingock` command to `man` in the target folder
@@ -88,6 +95,7 @@ pub fn main() -> Result<ExitCode> {
         Command::Fuzz { part, seconds } => fuzz::run(part.as_deref(), Duration::from_secs(seconds))?,
         Command::Chaos { arguments } => chaos::run(&arguments)?,
         Command::Prepare => services::prepare().map(|()| true)?,
+        Command::Simulate { arguments } => simulate::run(&arguments)?,
         Command::Dist => dist::dist()?,
         Command::Man => dist::man()?,
         Command::Fmt { check } => fmt::run(check)?,

@@ -228,7 +228,7 @@ impl<'a> Checker<'a> {
                 self.violated(WHEN, "it succeeded, and its digest is not in the head");
             }
             Err(error) if error.kind() != RunErrorKind::Issue => {
-                self.violated(WHEN, format!("it ended with {:?}: {error}", error.kind()));
+                self.violated(WHEN, format!("it ended with {:?}", error.kind()));
             }
             Err(_) if open.is_empty() => self.violated(WHEN, "everything is applied, and it failed"),
             Err(_) if open.values().any(|allowed| !allowed) => {

@@ -1,6 +1,7 @@
 use std::fmt;
 use std::sync::Arc;
 
+use clap::ValueEnum;
 use flamingock_core::RunErrorKind;
 use flamingock_core::report::ChangeOutcome;
 use futures_util::stream::{FuturesUnordered, StreamExt};
@@ -16,7 +17,7 @@ use crate::house::{Checker, Content, Flaw, House, LAST, Machine, app, clear_away
 const RULINGS: usize = 4;
 
 /// One seed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
 pub struct Case {
     /// Decides about everything.
     pub seed: u64,
@@ -28,7 +29,7 @@ pub struct Case {
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Outcome {
     /// Which seed.
-    pub seed: u64,
+    pub case: Case,
     /// What was broken.
     pub violations: Vec<String>,
     /// Who did what when, and the log; empty unless it was traced.
@@ -58,7 +59,7 @@ impl Case {
         house.forget_lock().await;
         house.note(|| format!("{weather:#?}"));
         let checker = Checker::new(&weather.changes, false);
-        let outcome = Outcome { seed: self.seed, ..Outcome::default() };
+        let outcome = Outcome { case: self, ..Outcome::default() };
         let mut run = Run { weather: &weather, house, checker, outcome, began: Instant::now() };
         run.storm().await;
         run.calm().await;
@@ -117,7 +118,8 @@ impl Run<'_> {
             let result = machine.live(async move { app.run().await }).await;
             line.note(|| match &result {
                 Ok(report) => format!("=== ended: {}", report.status),
-                Err(error) => format!("=== ended: {:?}: {error}", error.kind()),
+                Err(error) if error.kind() == RunErrorKind::Issue => format!("=== ended: {error}"),
+                Err(error) => format!("=== ended: {:?}", error.kind()),
             });
             if attempt == 0 {
                 self.checker.last(&self.house, &result).await;
@@ -199,10 +201,15 @@ impl fmt::Display for Outcome {
         for line in &self.history {
             writeln!(f, "{line}")?;
         }
-        writeln!(f, "seed {}: {} violation(s)", self.seed, self.violations.len())?;
+        let Case { seed, flaw } = self.case;
+        writeln!(f, "seed {seed}: {} violation(s)", self.violations.len())?;
         for violation in &self.violations {
             writeln!(f, "=> {violation}")?;
         }
-        write!(f, "again: cargo xtask simulate --seed {}", self.seed)
+        write!(f, "again: cargo xtask simulate --seed {seed}")?;
+        match flaw.and_then(|flaw| flaw.to_possible_value()) {
+            Some(flaw) => write!(f, " --flaw {}", flaw.get_name()),
+            None => Ok(()),
+        }
     }
 }

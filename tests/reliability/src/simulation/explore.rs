@@ -69,8 +69,8 @@ impl Tally {
         self.contested += u64::from(outcome.contested);
         self.ruled += u64::from(outcome.ruled);
         if !outcome.violations.is_empty() {
-            self.broken.push(outcome.seed);
-            let kind = self.kinds.entry(outcome.violations[0].clone()).or_insert((0, outcome.seed));
+            self.broken.push(outcome.case.seed);
+            let kind = self.kinds.entry(outcome.violations[0].clone()).or_insert((0, outcome.case.seed));
             kind.0 += 1;
         }
     }

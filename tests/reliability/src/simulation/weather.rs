@@ -12,8 +12,9 @@ pub(super) const LOCK_WAIT: Duration = Duration::from_secs(5);
 pub(super) const OPERATION_TIMEOUT: Duration = Duration::from_secs(1);
 /// Faults end then.
 pub(super) const STORM: Duration = Duration::from_secs(20);
-/// Everything that was still on its way has arrived, and every lease has expired.
-pub(super) const REST: Duration = Duration::from_secs(30);
+/// Everything that was still on its way has arrived, and every lease has expired; an operator's lasts
+/// for a minute, also where a late request took it.
+pub(super) const REST: Duration = Duration::from_secs(90);
 
 /// What a seed decides before anything runs.
 #[derive(Debug)]
@@ -114,7 +115,7 @@ impl Weather {
             &mut odds.twice,
         ] {
             // Most of them not at all: with everything at once nobody gets far.
-            *odd = if rng.u8(..3) == 0 { rng.u32(1..=60) } else { 0 };
+            *odd = if rng.u8(..3) == 0 { rng.u32(2..=80) } else { 0 };
         }
         let violent = [rng.bool(), rng.bool()];
         let skewed = rng.u8(..3) == 0;
@@ -152,28 +153,29 @@ fn start(
     [crashes, pauses]: [bool; 2],
     skewed: bool,
 ) -> Start {
-    let task = match rng.u8(..10) {
-        0..6 => Task::Apply,
-        6..9 => Task::Undo,
+    let task = match rng.u8(..12) {
+        0..8 => Task::Apply,
+        8..11 => Task::Undo,
         _ => Task::Rule,
     };
     let mut blows = Vec::new();
-    if pauses && rng.bool() {
+    if pauses && rng.u8(..3) > 0 {
         for _ in 0..rng.usize(1..=2) {
             let pause = Duration::from_millis(rng.u64(500..8_000));
-            let at = rng.usize(..60);
+            let at = rng.usize(..40);
             blows.push((at, if rng.bool() { Blow::PauseBefore(pause) } else { Blow::PauseAfter(pause) }));
         }
     }
-    if crashes && rng.bool() {
-        blows.push((rng.usize(..80), if rng.bool() { Blow::CrashBefore } else { Blow::CrashAfter }));
+    if crashes && rng.u8(..3) > 0 {
+        blows.push((rng.usize(..40), if rng.bool() { Blow::CrashBefore } else { Blow::CrashAfter }));
     }
     let (off, lease_factor) = if skewed {
         (SignedDuration::from_secs(rng.i64(-86_400..86_400)), [0.05, 0.3, 0.8, 1.3, 3.0][rng.usize(..5)])
     } else {
         (SignedDuration::ZERO, 1.0)
     };
-    let after = Duration::from_millis(if rng.bool() { rng.u64(..100) } else { rng.u64(..4_000) });
+    let most = [20, 200, 4_000][rng.usize(..3)];
+    let after = Duration::from_millis(rng.u64(..most));
     Start { number, runner, after, task, blows, off, lease_factor, seed: rng.u64(..) }
 }
 
