@@ -7,7 +7,6 @@ use std::time::Duration;
 
 use flamingock_core::RunErrorKind;
 use flamingock_core::change::{Change, ChangeError, RecoveryStrategy};
-use flamingock_core::operate::{Resolution, Ruling};
 use flamingock_core::report::ChangeOutcome;
 use support::{House, on_flags, plain, tx};
 
@@ -92,27 +91,4 @@ async fn an_undo_that_does_nothing_does_not_say_that_a_half_undone_change_is_app
     let log = house.log().await;
     assert_eq!(log[2..], ["a STARTED", "a ROLLBACK_FAILED", "a STARTED", "a ROLLBACK_FAILED"]);
     assert_eq!(app.run().await.expect_err("is blocked").kind(), RunErrorKind::Issue);
-}
-
-#[tokio::test]
-async fn an_issue_that_the_audit_alone_cannot_know_of_says_how_to_rule_on_it() {
-    let house = House::new();
-    let store = house.store.clone();
-    let half = tx("a", "1", move |db| {
-        db.put("first", "done")?;
-        db.implicit_commit()?;
-        store.set_online(false);
-        Err("the second statement failed".into())
-    });
-    let app = house.builder([half]).operation_timeout(Duration::from_millis(50)).build().expect("is right");
-    app.run().await.expect_err("the store is down");
-    house.store.set_online(true);
-
-    let app = house.app([tx("a", "1", |_| Ok(()))]);
-    let error = app.run().await.expect_err("is blocked");
-    assert!(error.to_string().contains("a ruling on it needs `--force`"), "{error}");
-    let mut ruling = Ruling::new("a", Resolution::Applied, "looked at it");
-    app.operator().rule(&ruling).await.expect_err("as it says");
-    ruling.force = true;
-    app.operator().rule(&ruling).await.expect("as it says");
 }

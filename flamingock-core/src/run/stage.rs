@@ -8,7 +8,6 @@ use super::step::{Direction, Ended, Step};
 use crate::audit::{AuditState, Evidence, Operation};
 use crate::error::Stop;
 use crate::event::Event;
-use crate::operate::{Standing, standing};
 use crate::pipeline::{PipelineChange, PipelineStage};
 use crate::plan::{Attempt, Decision, Issue, Latest, StagePlan, attempt_after};
 use crate::report::{ChangeOutcome, ChangeReport, StageReport, StageState, millis};
@@ -35,7 +34,7 @@ impl Run<'_> {
             return result;
         }
         report.state = StageState::Blocked;
-        report.details = plan.issues.iter().map(|issue| self.blocked(stage, issue, latest)).collect();
+        report.details = plan.issues.iter().map(|issue| self.blocked(stage, issue)).collect();
         report.changes.failed = plan.issues.iter().filter(|issue| stage.has(&issue.change)).count();
         report.close(stage, plan, began);
         self.stage_ended(report);
@@ -174,13 +173,8 @@ impl Run<'_> {
         }
     }
 
-    fn blocked(&self, stage: &PipelineStage, issue: &Issue, latest: &Latest) -> ChangeReport {
+    fn blocked(&self, stage: &PipelineStage, issue: &Issue) -> ChangeReport {
         let change = stage.changes.iter().find(|change| change.id == issue.change);
-        let mut note = issue.reason.to_string();
-        let entry = latest.get(&issue.change);
-        if entry.is_some_and(|entry| standing(entry, None) == Standing::Uncertain) {
-            note.push_str(" (from the audit alone it is merely uncertain: a ruling on it needs `--force`)");
-        }
         let report = ChangeReport {
             id: issue.change.clone(),
             outcome: ChangeOutcome::Issue,
@@ -189,7 +183,7 @@ impl Run<'_> {
             source: issue.source.clone(),
             duration_ms: 0,
             error: None,
-            note: Some(note),
+            note: Some(issue.reason.to_string()),
         };
         self.app.listeners.tell(&Event::ChangeFinished { report: &report });
         report

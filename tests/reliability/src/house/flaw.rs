@@ -52,7 +52,8 @@ impl House {
         let office = match (self.flaw, self.audit.head(history).await?) {
             // The lock's own token is all there is.
             (Some(Flaw::NoOffice), Some(head)) => {
-                Office { history: history.clone(), execution: execution.clone(), token: lease, head }
+                let (history, execution) = (history.clone(), execution.clone());
+                Office { history, execution, token: FencingToken(lease.0 + 1), head }
             }
             _ => self.audit.take_office(history, lease, execution).await?,
         };

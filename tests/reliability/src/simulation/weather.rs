@@ -118,7 +118,7 @@ impl Weather {
             *odd = if rng.u8(..3) == 0 { rng.u32(2..=80) } else { 0 };
         }
         let violent = [rng.bool(), rng.bool()];
-        let skewed = rng.u8(..3) == 0;
+        let skewed = rng.bool();
         let mut number = 0;
         let runners = (0..3)
             .map(|runner| {
@@ -161,7 +161,9 @@ fn start(
     let mut blows = Vec::new();
     if pauses && rng.u8(..3) > 0 {
         for _ in 0..rng.usize(1..=2) {
-            let pause = Duration::from_millis(rng.u64(500..8_000));
+            // Also shorter than a lease: it wakes up and believes in it.
+            let pause =
+                Duration::from_millis(if rng.bool() { rng.u64(100..1_900) } else { rng.u64(1_900..8_000) });
             let at = rng.usize(..40);
             blows.push((at, if rng.bool() { Blow::PauseBefore(pause) } else { Blow::PauseAfter(pause) }));
         }
