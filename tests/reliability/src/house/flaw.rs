@@ -13,7 +13,8 @@ use super::wire::Answer;
 /// A piece of the protocol that is left out, to see whether the checker notices.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 pub enum Flaw {
-    /// A fence stops nobody.
+    /// A fence stops nobody, and, as a heartbeat that is answered stops a stale run nearly always, no
+    /// extension of a lease is answered.
     NoFence,
     /// Taking office raises no token and puts nobody out of office.
     NoOffice,
@@ -25,10 +26,12 @@ pub enum Flaw {
     NoMarker,
     /// An undo takes its marker away.
     UndoDropsMarker,
+    /// No extension of a lease is answered. This breaks nothing: all the rest is there for it.
+    NoExtension,
 }
 
 impl Flaw {
-    /// All of them.
+    /// All that break something.
     pub const ALL: [Self; 6] = [
         Self::NoFence,
         Self::NoOffice,
@@ -37,6 +40,10 @@ impl Flaw {
         Self::NoMarker,
         Self::UndoDropsMarker,
     ];
+
+    pub(super) fn extends_nothing(self) -> bool {
+        matches!(self, Self::NoFence | Self::NoExtension)
+    }
 }
 
 /// The operations that a flaw is in, as the servers carry them out.

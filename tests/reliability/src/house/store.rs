@@ -8,8 +8,8 @@ use flamingock_core::lock::{Acquisition, FencingToken, Holder, Lease, LockReques
 use flamingock_core::{BackendError, History};
 use futures_util::future::BoxFuture;
 
-use super::wire::Answer;
-use super::{House, Op, Wire};
+use super::wire::{Answer, lost};
+use super::{Flaw, House, Op, Wire};
 
 /// Audit store and lock, as one process reaches them.
 #[derive(Debug)]
@@ -135,6 +135,9 @@ impl<W: Wire> LockStore for FaultyStore<W> {
     }
 
     async fn extend(&self, lease: &Lease) -> Result<(), BackendError> {
+        if self.wire.house().flaw.is_some_and(Flaw::extends_nothing) {
+            return Err(lost());
+        }
         let lease = Lease { request: self.by_its_clock(&lease.request), token: lease.token };
         let perform = move |house: Arc<House>| {
             let lease = lease.clone();

@@ -13,8 +13,8 @@ pub(super) const OPERATION_TIMEOUT: Duration = Duration::from_secs(1);
 /// Faults end then.
 pub(super) const STORM: Duration = Duration::from_secs(20);
 /// Everything that was still on its way has arrived, and every lease has expired; an operator's lasts
-/// for a minute, also where a late request took it.
-pub(super) const REST: Duration = Duration::from_secs(90);
+/// for a minute, by the slowest clock for three, also where a late request took it.
+pub(super) const REST: Duration = Duration::from_secs(200);
 
 /// What a seed decides before anything runs.
 #[derive(Debug)]
