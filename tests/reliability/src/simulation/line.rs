@@ -237,11 +237,9 @@ impl Wire for Line {
             _ => {}
         }
         let answer = perform.await;
-        if blow.is_some() {
-            // Nothing is on its way that could outlive the process: after it is after its answer.
-            if let Some(Blow::CrashAfter | Blow::PauseAfter(_)) = blow {
-                self.strike(blow).await;
-            }
+        // Nothing of it could outlive the process on its way: after it is after its answer.
+        if let Some(Blow::CrashAfter | Blow::PauseAfter(_)) = blow {
+            self.strike(blow).await;
         }
         sleep(if let Fate::SlowBack(late) = fate { late } else { self.latency() }).await;
         match (fate, answer) {
