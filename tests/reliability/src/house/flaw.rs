@@ -13,8 +13,8 @@ use super::wire::Answer;
 /// A piece of the protocol that is left out, to see whether the checker notices.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 pub enum Flaw {
-    /// A fence stops nobody, and, as a heartbeat that is answered stops a stale run nearly always, no
-    /// extension of a lease is answered.
+    /// A fence stops nobody; and no lease lasts, as with [`NoLease`](Self::NoLease): as long as it does,
+    /// a stale run hardly ever gets so far.
     NoFence,
     /// Taking office raises no token and puts nobody out of office.
     NoOffice,
@@ -26,8 +26,9 @@ pub enum Flaw {
     NoMarker,
     /// An undo takes its marker away.
     UndoDropsMarker,
-    /// No extension of a lease is answered. This breaks nothing: all the rest is there for it.
-    NoExtension,
+    /// The lock gives itself away after a twentieth of a lease, and answers no extension, so that runs
+    /// believe in leases which they lost. This breaks nothing: all the rest is there for it.
+    NoLease,
 }
 
 impl Flaw {
@@ -41,8 +42,8 @@ impl Flaw {
         Self::UndoDropsMarker,
     ];
 
-    pub(super) fn extends_nothing(self) -> bool {
-        matches!(self, Self::NoFence | Self::NoExtension)
+    pub(super) fn has_no_lease(self) -> bool {
+        matches!(self, Self::NoFence | Self::NoLease)
     }
 }
 

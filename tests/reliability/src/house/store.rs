@@ -33,9 +33,14 @@ impl<W: Wire> FaultyStore<W> {
         self.wire.effect(op, what, Box::new(move || perform(Arc::clone(&house)))).await
     }
 
+    fn has_no_lease(&self) -> bool {
+        self.wire.house().flaw.is_some_and(Flaw::has_no_lease)
+    }
+
     /// The clock that the lock is judged by may run faster or slower than this machine's.
     fn by_its_clock(&self, request: &LockRequest) -> LockRequest {
-        let lease = request.lease.mul_f64(self.wire.lease_factor());
+        let factor = if self.has_no_lease() { 0.05 } else { self.wire.lease_factor() };
+        let lease = request.lease.mul_f64(factor);
         LockRequest { lease, ..request.clone() }
     }
 }
@@ -135,7 +140,7 @@ impl<W: Wire> LockStore for FaultyStore<W> {
     }
 
     async fn extend(&self, lease: &Lease) -> Result<(), BackendError> {
-        if self.wire.house().flaw.is_some_and(Flaw::extends_nothing) {
+        if self.has_no_lease() {
             return Err(lost());
         }
         let lease = Lease { request: self.by_its_clock(&lease.request), token: lease.token };
