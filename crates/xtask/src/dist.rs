@@ -5,16 +5,13 @@ use anyhow::{Context, Result};
 
 use crate::workspace;
 
-/// The audit stores that the released command opens.
-const FEATURES: &str = "sqlite,postgres,mysql";
-
 /// Builds the `flamingock` command for release: static where the toolchain has musl for this machine.
 /// `false`: it failed.
 pub(crate) fn dist() -> Result<bool> {
     let target = format!("{}-unknown-linux-musl", env::consts::ARCH);
     let musl = cfg!(target_os = "linux") && is_installed(&target);
     let mut cargo = workspace::cargo()?;
-    cargo.args(["build", "--release", "--locked", "--package", "flamingock-cli", "--features", FEATURES]);
+    cargo.args(["build", "--release", "--locked", "--package", "flamingock-cli"]);
     if musl {
         cargo.args(["--target", &target]);
     }

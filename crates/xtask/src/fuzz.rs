@@ -1,16 +1,12 @@
-use std::path::{Path, PathBuf};
+use std::fs;
+use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::Duration;
-use std::{env, fs};
 
 use anyhow::{Context, Result, bail};
 use serde::Deserialize;
 
-use crate::workspace;
-
-/// The command that drives libFuzzer on a stable toolchain.
-const TOOL: &str = "cargo-bolero";
-const VERSION: &str = "0.13.5";
+use crate::{tool, workspace};
 
 /// A fuzz test, as the tool lists it.
 #[derive(Deserialize)]
@@ -23,8 +19,9 @@ struct Test {
 /// those with `part` in their name. What it finds is kept beside the test, where `cargo test` tries it from
 /// then on. `false`: it found something.
 pub(crate) fn run(part: Option<&str>, time: Duration) -> Result<bool> {
-    let folder = target()?;
-    let tool = install(&folder)?;
+    let folder = workspace::target()?;
+    let tool =
+        tool::install("cargo-bolero", "0.13.5", &["--no-default-features", "--features", "libfuzzer"])?;
     let mut findings = Vec::new();
     let (mut tests, mut total) = (0, 0);
     for package in packages()? {
@@ -51,28 +48,6 @@ pub(crate) fn run(part: Option<&str>, time: Duration) -> Result<bool> {
         bail!("no fuzz test has `{}` in its name", part.unwrap_or_default());
     }
     Ok(findings.is_empty())
-}
-
-fn target() -> Result<PathBuf> {
-    Ok(match env::var_os("CARGO_TARGET_DIR") {
-        Some(folder) => workspace::root()?.join(folder),
-        None => workspace::root()?.join("target"),
-    })
-}
-
-/// Where the tool is, which is built once.
-fn install(folder: &Path) -> Result<PathBuf> {
-    let root = folder.join(format!("tools/{TOOL}-{VERSION}"));
-    let tool = root.join("bin").join(TOOL);
-    if !tool.exists() {
-        let mut cargo = workspace::cargo()?;
-        cargo.args(["install", TOOL, "--version", VERSION, "--locked"]);
-        cargo.args(["--no-default-features", "--features", "libfuzzer", "--root"]).arg(&root);
-        if !cargo.status().context("cargo")?.success() {
-            bail!("{TOOL} cannot be installed");
-        }
-    }
-    Ok(tool)
 }
 
 /// The packages with fuzz tests.

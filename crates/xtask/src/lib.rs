@@ -7,10 +7,12 @@ mod dist;
 mod fmt;
 mod fuzz;
 mod interrupt;
+mod mutants;
 mod services;
 mod simulate;
 mod tally;
 mod test;
+mod tool;
 mod workspace;
 
 use std::ffi::OsString;
@@ -71,6 +73,12 @@ enum Command {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         arguments: Vec<OsString>,
     },
+    /// Break the planner and the runner in small ways, and see whether the tests notice
+    Mutants {
+        /// For `cargo mutants`, such as `--file flamingock-core/src/plan` or `--list`
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        arguments: Vec<OsString>,
+    },
     /// Build the `flamingock` command for release: static where musl is installed
     Dist,
     /// Write the manual pages of the `flamingock` command to `man` in the target folder
@@ -96,6 +104,7 @@ pub fn main() -> Result<ExitCode> {
         Command::Chaos { arguments } => chaos::run(&arguments)?,
         Command::Prepare => services::prepare().map(|()| true)?,
         Command::Simulate { arguments } => simulate::run(&arguments)?,
+        Command::Mutants { arguments } => mutants::run(&arguments)?,
         Command::Dist => dist::dist()?,
         Command::Man => dist::man()?,
         Command::Fmt { check } => fmt::run(check)?,

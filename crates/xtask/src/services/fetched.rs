@@ -11,11 +11,7 @@ use crate::workspace;
 
 /// Where it is kept.
 pub(super) fn folder(name: &str) -> Result<PathBuf> {
-    let target = std::env::var_os("CARGO_TARGET_DIR").map_or_else(
-        || Ok(workspace::root()?.join("target")),
-        |target| std::path::absolute(PathBuf::from(target)).map_err(anyhow::Error::from),
-    )?;
-    let folder = target.join("xtask").join(name);
+    let folder = workspace::target()?.join("xtask").join(name);
     fs::create_dir_all(&folder)?;
     Ok(folder)
 }
