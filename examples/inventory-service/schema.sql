@@ -1,0 +1,6 @@
+-- What the service had before its first change.
+CREATE TABLE orders (
+    id       BIGINT PRIMARY KEY GENERATED ALWAYS AS IDENTITY,
+    item     TEXT NOT NULL,
+    quantity INTEGER NOT NULL
+);
