@@ -143,7 +143,10 @@ impl OfChange<'_> {
             broken.push(format!("in one transaction, its parts happened {first} and {second} times"));
         }
         if self.spec.kind == Kind::Table && second > 1 {
-            broken.push(format!("its second part happened {second} times"));
+            broken.push(format!("its second part, which commits with the marker, happened {second} times"));
+        }
+        if self.spec.kind == Kind::Table && self.spec.settled != Settled::ByRetry && first > 1 {
+            broken.push("half applied was taken for rolled back".to_owned());
         }
         broken
     }
@@ -226,3 +229,6 @@ impl OfChange<'_> {
 fn is_uncertain(state: AuditState) -> bool {
     matches!(state, AuditState::Started | AuditState::Failed | AuditState::RollbackFailed)
 }
+
+#[cfg(test)]
+mod tests;
