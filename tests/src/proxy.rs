@@ -79,8 +79,14 @@ impl Proxy {
     /// The same, and it passes nothing on any more to the first connection that commits an effect.
     #[must_use]
     pub fn losing_a_commit(self) -> Self {
-        self.lost_commit.wanted.store(true, Ordering::SeqCst);
+        self.lose_a_commit();
         self
+    }
+
+    /// From now on nothing is passed on any more to the next connection that commits an effect.
+    pub fn lose_a_commit(&self) {
+        self.lost_commit.happened.store(false, Ordering::SeqCst);
+        self.lost_commit.wanted.store(true, Ordering::SeqCst);
     }
 
     /// The URL of a database, through the proxy.

@@ -162,6 +162,11 @@ impl Round<'_> {
                     proxy.into_iter().for_each(Proxy::cut);
                     outcome.network += 1;
                 }
+                Fault::LoseCommit => {
+                    log.say("network", &fault.to_string());
+                    proxy.into_iter().for_each(Proxy::lose_a_commit);
+                    outcome.network += 1;
+                }
                 Fault::Weather(weather, time) => {
                     log.say("network", &fault.to_string());
                     proxy.into_iter().for_each(|proxy| proxy.set(weather));

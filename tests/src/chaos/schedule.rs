@@ -26,6 +26,8 @@ pub(super) enum Fault {
     Freeze(Victim, Duration),
     /// All connections are cut.
     Cut,
+    /// The next commit arrives, its answer does not.
+    LoseCommit,
     /// So for so long.
     Weather(Weather, Duration),
     /// A server is ended at once, and started again after so long.
@@ -70,13 +72,14 @@ impl Fault {
         let mut time = |range| Duration::from_millis(random.u64(range));
         let (short, long) = (time(50..LEASE_MS * 3 / 4), time(LEASE_MS * 5 / 4..LEASE_MS * 4));
         let (slow, losing) = (time(20..LEASE_MS), time(200..LEASE_MS * 4));
-        match random.u8(..if way.is_proxied() { 10 } else { 5 }) {
+        match random.u8(..if way.is_proxied() { 12 } else { 5 }) {
             0..3 => Self::Kill(victim),
             3 => Self::Freeze(victim, short),
             4 => Self::Freeze(victim, long),
             5 | 6 => Self::Cut,
-            7 => Self::Weather(Weather::Slow(slow), losing),
-            8 => Self::Weather(Weather::Deaf, losing),
+            7 | 8 => Self::LoseCommit,
+            9 => Self::Weather(Weather::Slow(slow), losing),
+            10 => Self::Weather(Weather::Deaf, losing),
             _ => Self::Weather(Weather::Gone, losing),
         }
     }
@@ -94,6 +97,7 @@ impl fmt::Display for Fault {
             Self::Kill(victim) => write!(f, "kill {victim}"),
             Self::Freeze(victim, time) => write!(f, "freeze {victim} for {time:?}"),
             Self::Cut => f.write_str("cut all connections"),
+            Self::LoseCommit => f.write_str("swallow the answer of the next commit"),
             Self::Weather(Weather::Fair, time) => write!(f, "nothing for {time:?}"),
             Self::Weather(Weather::Slow(by), time) => write!(f, "delay everything by {by:?} for {time:?}"),
             Self::Weather(Weather::Deaf, time) => write!(f, "swallow answers for {time:?}"),

@@ -1,5 +1,3 @@
-#![expect(clippy::expect_used, reason = "what fails here fails the test")]
-
 use super::*;
 use crate::changes::mixed::specs;
 use crate::kinds::{Fresh, Kind as PlaceKind};
