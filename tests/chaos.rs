@@ -10,7 +10,7 @@ use flamingock_tests::chaos::{Rounds, Way, rounds};
 use xtask::Interrupt;
 
 /// How many on each place.
-const ROUNDS: u64 = 3;
+const ROUNDS: u64 = 2;
 
 fn main() -> ExitCode {
     run(Way::ALL.into_iter().map(|way| {
