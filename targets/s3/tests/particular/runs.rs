@@ -134,9 +134,15 @@ pub(crate) async fn a_change_is_applied_once_and_undone(kind: Kind) {
     assert_eq!(report.changes.applied, 2, "{report}");
     let report = app.start(app.target(), Trouble::None, None).await.unwrap();
     assert_eq!((report.changes.applied, report.changes.already_applied), (0, 2), "{report}");
-    let place = app.place;
-    assert!(place.s3.read_object(&place.bucket, "settings.json").await.unwrap().is_some());
-    place.remove().await;
+    let Place { s3, bucket, .. } = &app.place;
+    assert!(s3.read_object(bucket, "settings.json").await.unwrap().is_some());
+
+    let built = app.built(app.target(), Trouble::None, None).await;
+    built.undo(&["add-settings", "create-receipts"]).await.unwrap();
+    assert_eq!(s3.bucket(bucket).await.unwrap(), BucketState::Missing);
+    let report = app.start(app.target(), Trouble::None, None).await.unwrap();
+    assert_eq!(report.changes.applied, 2, "{report}");
+    app.place.remove().await;
 }
 
 pub(crate) async fn a_failed_change_is_compensated(kind: Kind) {
