@@ -55,6 +55,9 @@ enum Command {
     Fuzz {
         /// Only tests with this in their name
         part: Option<String>,
+        /// Only those of this package
+        #[arg(short, long)]
+        package: Option<String>,
         /// How long each of them is run
         #[arg(long, default_value_t = 60, value_name = "SECONDS")]
         seconds: u64,
@@ -100,7 +103,9 @@ pub fn main() -> Result<ExitCode> {
         Command::Test { arguments } => test::run(&arguments)?,
         Command::Services { names } => services::run(&names).map(|()| true)?,
         Command::Bench { arguments } => bench::run(&arguments)?,
-        Command::Fuzz { part, seconds } => fuzz::run(part.as_deref(), Duration::from_secs(seconds))?,
+        Command::Fuzz { part, package, seconds } => {
+            fuzz::run(part.as_deref(), package.as_deref(), Duration::from_secs(seconds))?
+        }
         Command::Chaos { arguments } => chaos::run(&arguments)?,
         Command::Prepare => services::prepare().map(|()| true)?,
         Command::Simulate { arguments } => simulate::run(&arguments)?,

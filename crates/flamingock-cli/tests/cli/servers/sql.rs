@@ -47,7 +47,8 @@ pub(super) fn on_mariadb() {
     beside.is_lived_in();
     beside.finds(|statement| sql(statement.replace("ops_", &format!("{database}.ops_"))));
     beside.status(&as_nobody(&url), "").exits(1).says("Access denied");
-    beside.status(&format!("{root}/nowhere"), "").exits(1).says("nowhere");
+    // A URL that leads nowhere is wrong.
+    beside.status(&format!("{root}/nowhere"), "").exits(2).says("nowhere");
     beside.status(&url, "schema = 'ops'").exits(2).says("leave `schema` out");
     sql(format!("DROP DATABASE {database}"));
 }
