@@ -43,7 +43,8 @@ impl S3Changes {
         }
         let mut both = Both::new(self, at, from, to);
         let mut copied = Copied::default();
-        while let Some(page) = both.page().await? {
+        let after = |copied: Copied| format!("after {} objects", copied.copied + copied.there);
+        while let Some(page) = both.page().await.map_err(|error| error.after(&after(copied)))? {
             copied.there += page.iter().filter(|(_, there)| *there).count() as u64;
             let missing: Vec<_> =
                 page.into_iter().filter(|(_, there)| !there).map(|(entry, _)| entry).collect();
@@ -52,9 +53,7 @@ impl S3Changes {
                 .map(|entry| self.copy(entry, from, to, bulk))
                 .buffer_unordered(bulk.concurrency);
             while let Some(ended) = copies.next().await {
-                ended.map_err(|error| {
-                    error.after(&format!("after {} objects", copied.copied + copied.there))
-                })?;
+                ended.map_err(|error| error.after(&after(copied)))?;
                 copied.copied += 1;
                 bulk.progress(copied.copied + copied.there, seen, "copied");
             }

@@ -112,7 +112,8 @@ pub(crate) async fn a_copy_that_was_interrupted_goes_on_where_it_stopped(kind: K
     let (ended, ()) = tokio::join!(through.copy_prefix(from, to, &bulk), dies);
     let error = ended.unwrap_err();
     assert_eq!(error.kind(), S3ErrorKind::Unavailable, "{error}");
-    for part in ["copy objects failed", "after ", " objects", "key: old/", bucket] {
+    // While it copied one, or listed more.
+    for part in ["copy objects failed", "after ", " objects", bucket] {
         assert!(error.to_string().contains(part), "{part} is missing: {error}");
     }
 

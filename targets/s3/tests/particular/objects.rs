@@ -151,6 +151,8 @@ pub(crate) async fn a_creation_whose_answer_was_lost_is_known(kind: Kind) {
     while s3.read_object(bucket, key).await.unwrap().is_none() {
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
+    // Its answer comes a little later than the object.
+    tokio::time::sleep(Duration::from_millis(300)).await;
     proxy.swallow_answers(false);
     assert_eq!(creating.await.unwrap().unwrap(), Done::Before);
     place.remove().await;
