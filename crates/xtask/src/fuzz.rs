@@ -79,7 +79,9 @@ fn list(tool: &Path, folder: &Path, package: &str) -> Result<Vec<Test>> {
         bail!("the fuzz tests of {package} cannot be built");
     }
     let text = String::from_utf8(output.stdout).context("the list of fuzz tests")?;
-    text.lines().map(|line| serde_json::from_str(line).context("the list of fuzz tests")).collect()
+    // Each test program has a line, if an empty one.
+    let lines = text.lines().filter(|line| !line.trim().is_empty());
+    lines.map(|line| serde_json::from_str(line).context("the list of fuzz tests")).collect()
 }
 
 /// How many inputs were tried; [`None`] when one of them failed.
