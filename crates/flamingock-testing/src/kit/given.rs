@@ -23,7 +23,7 @@ use crate::conformance::BoxError;
 /// # use flamingock_core::change::{Body, Change, Method, Order, Source};
 /// # use flamingock_core::memory::MemoryTarget;
 /// use flamingock_testing::{FlamingockTest, Moment, after, entry_of};
-/// # fn change(id: &str, order: &str) -> Change {
+/// # fn change(id: &str, order: &'static str) -> Change {
 /// #     let apply = Method { params: Vec::new(), body: Body::Async(Arc::new(|_| Box::pin(async { Ok(()) }))) };
 /// #     Change::new(id, Order::new(order), "orders-db", Source::new("src/changes.rs", 1), "v1:00", apply)
 /// # }
