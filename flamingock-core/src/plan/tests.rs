@@ -231,7 +231,10 @@ fn an_undo_that_did_not_end_is_settled_by_marker_or_verify() {
 fn an_undo_is_not_settled_by_the_marker_of_an_earlier_one_that_a_ruling_outranks() {
     let after_ruling = |entry: &mut AuditEntry| entry.refers_to = Some(7);
     let undo = || latest(Mode::Transactional, Started).of(Operation::Undo).entry(after_ruling);
-    assert_eq!(undo().marker_at(MarkerState::Undone, 3).must_be_an_issue(), IssueReason::UndoUncertain);
+    for outranked in [3, 7] {
+        let case = undo().marker_at(MarkerState::Undone, outranked);
+        assert_eq!(case.must_be_an_issue(), IssueReason::UndoUncertain);
+    }
     undo().marker_at(MarkerState::Undone, 8).must_be_recorded(RolledBack, Evidence::Marker);
 }
 
@@ -380,6 +383,26 @@ fn only_uncertain_changes_are_asked_about() {
         assert_eq!(asked(Mode::Plain, Some(state)), (false, true));
     }
     assert_eq!(asked(Mode::Transactional, Some(ManualMarkedAsRolledBack)), (true, false));
+
+    // Nor where the answer would be another target's.
+    let mut elsewhere = entry("c", Started, Mode::Transactional);
+    elsewhere.target_system = "other-db".into();
+    let question = question(&with_verify(Mode::Transactional), Some(&elsewhere));
+    assert_eq!((question.marker, question.verify), (false, false));
+}
+
+#[test]
+fn an_issue_says_what_verify_said() {
+    let said = |verified: Option<Verified>| IssueReason::Uncertain { state: Failed, verified }.to_string();
+    assert_eq!(said(None), "it failed and was not compensated");
+    for (verified, expected) in [
+        (Verified::State(TargetState::Applied), "; #[verify] says that it is applied"),
+        (Verified::State(TargetState::NotApplied), "; #[verify] says that it is not applied"),
+        (Verified::State(TargetState::PartiallyApplied), "; #[verify] says that it is partially applied"),
+        (Verified::Failed("no route".into()), "; #[verify] failed: no route"),
+    ] {
+        assert_eq!(said(Some(verified)), format!("it failed and was not compensated{expected}"));
+    }
 }
 
 // ---- the plan as a whole ----
@@ -413,6 +436,7 @@ fn a_held_change_is_neither_pending_nor_late_and_what_follows_it_goes_on() {
     let done = ["b", "c"].map(|id| entry(id, Applied, Mode::Plain));
     let plan = planned(changes, done.into_iter().chain([held]).collect(), &Policies::default());
     assert!(plan.is_up_to_date() && plan.drifts.is_empty());
+    assert_eq!(planned(Vec::new(), Vec::new(), &Policies::default()).held(), [0]);
 }
 
 #[test]
@@ -424,6 +448,10 @@ fn an_uncertain_change_that_the_code_no_longer_has_must_be_an_issue_of_its_stage
     };
     assert_eq!(removed("default").stages[0].issues[0].reason, IssueReason::Removed);
     assert_eq!(removed("old-stage").removed[0].reason, IssueReason::Removed);
+    for stage in ["default", "old-stage"] {
+        let issues: Vec<_> = removed(stage).issues().map(|issue| issue.change.clone()).collect();
+        assert_eq!(issues, ["gone"], "{stage}");
+    }
 }
 
 #[test]
@@ -466,6 +494,24 @@ fn drift_is_found_and_answered_by_its_policy() {
         out_of_order: Policy::Ignore,
     };
     assert!(planned(changes, entries, &ignore).drifts.is_empty());
+    let set = Policies::default()
+        .changed_code(Policy::Ignore)
+        .changed_template(Policy::Ignore)
+        .missing(Policy::Ignore)
+        .out_of_order(Policy::Ignore);
+    assert_eq!(set, ignore);
+}
+
+#[test]
+fn a_checksum_that_nobody_recorded_or_that_was_never_applied_has_not_changed() {
+    let mut imported = entry("a", Applied, Mode::Plain);
+    imported.checksum = String::new();
+    let mut failed = entry("a", RolledBack, Mode::Plain);
+    failed.checksum = "v1:before".into();
+    for entry in [imported, failed] {
+        let plan = planned(vec![change("a", "1", Mode::Plain)], vec![entry], &Policies::default());
+        assert!(plan.drifts.is_empty(), "{:?}", plan.drifts);
+    }
 }
 
 #[test]

@@ -27,11 +27,7 @@ pub struct Entry {
     pub(super) marker: Option<MarkerState>,
 }
 
-/// An entry of the change of this type.
-///
-/// ```ignore
-/// entry::<AddTrackingCode>().applied()
-/// ```
+/// An entry of the change of this type: `entry::<AddTrackingCode>().applied()`.
 pub fn entry<C: CodeChange>() -> Entry {
     entry_of(C::ID)
 }
