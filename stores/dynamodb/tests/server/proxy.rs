@@ -19,6 +19,8 @@ enum State {
 pub(crate) struct Proxy {
     port: u16,
     state: watch::Sender<State>,
+    /// Something that the server said did not arrive.
+    swallowed: watch::Sender<bool>,
 }
 
 impl Proxy {
@@ -27,8 +29,9 @@ impl Proxy {
         let listener = TcpListener::bind("127.0.0.1:0").await?;
         let port = listener.local_addr()?.port();
         let (state, watched) = watch::channel(State::Plugged);
-        tokio::spawn(accept(listener, server, watched));
-        Ok(Self { port, state })
+        let swallowed = watch::Sender::new(false);
+        tokio::spawn(accept(listener, server, watched, swallowed.clone()));
+        Ok(Self { port, state, swallowed })
     }
 
     pub(crate) fn endpoint(&self) -> String {
@@ -44,22 +47,37 @@ impl Proxy {
     pub(crate) fn swallow_answers(&self, swallow: bool) {
         self.state.send_replace(if swallow { State::Deaf } else { State::Plugged });
     }
+
+    /// Returns when an answer has been swallowed.
+    pub(crate) async fn has_swallowed(&self) {
+        let _ = self.swallowed.subscribe().wait_for(|swallowed| *swallowed).await;
+    }
 }
 
-async fn accept(listener: TcpListener, server: SocketAddr, mut state: watch::Receiver<State>) {
+async fn accept(
+    listener: TcpListener,
+    server: SocketAddr,
+    mut state: watch::Receiver<State>,
+    swallowed: watch::Sender<bool>,
+) {
     let for_each = state.clone();
     loop {
         tokio::select! {
             _ = state.wait_for(|state| *state == State::Unplugged) => return,
             accepted = listener.accept() => {
                 let Ok((client, _)) = accepted else { return };
-                tokio::spawn(carry(client, server, for_each.clone()));
+                tokio::spawn(carry(client, server, for_each.clone(), swallowed.clone()));
             }
         }
     }
 }
 
-async fn carry(client: TcpStream, server: SocketAddr, mut state: watch::Receiver<State>) {
+async fn carry(
+    client: TcpStream,
+    server: SocketAddr,
+    mut state: watch::Receiver<State>,
+    swallowed: watch::Sender<bool>,
+) {
     let Ok(server) = TcpStream::connect(server).await else { return };
     let _ = (client.set_nodelay(true), server.set_nodelay(true));
     let ((from_client, to_client), (from_server, to_server)) = (client.into_split(), server.into_split());
@@ -68,7 +86,13 @@ async fn carry(client: TcpStream, server: SocketAddr, mut state: watch::Receiver
         _ = state.wait_for(|state| *state == State::Unplugged) => {}
         // Who hangs up is hung up on.
         _ = copy(from_client, to_server, || true) => {}
-        _ = copy(from_server, to_client, || *seen.borrow() == State::Plugged) => {}
+        _ = copy(from_server, to_client, || {
+            let passes = *seen.borrow() == State::Plugged;
+            if !passes {
+                swallowed.send_replace(true);
+            }
+            passes
+        }) => {}
     }
 }
 

@@ -148,11 +148,8 @@ pub(crate) async fn a_creation_whose_answer_was_lost_is_known(kind: Kind) {
         tokio::spawn(async move { through.create_object(&bucket, key, &content).await })
     };
     // It is there, and who asked for it does not know; the repetition is answered that there is one.
-    while s3.read_object(bucket, key).await.unwrap().is_none() {
-        tokio::time::sleep(Duration::from_millis(10)).await;
-    }
-    // Its answer comes a little later than the object.
-    tokio::time::sleep(Duration::from_millis(300)).await;
+    proxy.has_swallowed().await;
+    assert!(s3.read_object(bucket, key).await.unwrap().is_some());
     proxy.swallow_answers(false);
     assert_eq!(creating.await.unwrap().unwrap(), Done::Before);
     place.remove().await;
