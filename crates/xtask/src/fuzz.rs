@@ -1,36 +1,40 @@
 use std::fs;
-use std::path::Path;
-use std::process::{Command, Stdio};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use serde::Deserialize;
 
-use crate::{tool, workspace};
+use crate::workspace;
 
-/// A fuzz test, as the tool lists it.
+/// With libFuzzer in the place of random input, and told what each input reaches. All of it is stable.
+const FLAGS: &str = "--cfg fuzzing --cfg fuzzing_libfuzzer -Cpasses=sancov-module \
+     -Cllvm-args=-sanitizer-coverage-level=4 -Cllvm-args=-sanitizer-coverage-inline-8bit-counters \
+     -Cllvm-args=-sanitizer-coverage-pc-table -Cllvm-args=-sanitizer-coverage-trace-compares \
+     -Cllvm-args=-sanitizer-coverage-stack-depth";
+
+/// A test written with `bolero::check!`, as it tells of itself.
 #[derive(Deserialize)]
 struct Test {
-    package: String,
-    test: String,
+    exe: PathBuf,
+    /// Where its inputs are.
+    work_dir: PathBuf,
+    package_name: String,
+    test_name: String,
 }
 
-/// Runs every test written with `bolero::check!` under libFuzzer, guided by coverage, each for `time`; only
-/// those of `only`, and those with `part` in their name. What it finds is kept beside the test, where `cargo test` tries it from
-/// then on. `false`: it found something.
+/// Runs every such test under libFuzzer for `time`; only those of `only`, and those with `part` in their name.
+/// What it finds is kept beside the test, where `cargo test` tries it from then on. `false`: it found something.
 pub(crate) fn run(part: Option<&str>, only: Option<&str>, time: Duration) -> Result<bool> {
-    let folder = workspace::target()?;
-    let tool =
-        tool::install("cargo-bolero", "0.13.5", &["--no-default-features", "--features", "libfuzzer"])?;
     let mut findings = Vec::new();
     let (mut tests, mut total) = (0, 0);
     for package in packages()?.into_iter().filter(|name| only.is_none_or(|only| name == only)) {
-        for test in list(&tool, &folder, &package)? {
-            if part.is_some_and(|part| !test.test.contains(part)) {
-                continue;
-            }
-            let name = format!("{} {}", test.package, test.test);
-            match fuzz(&tool, &folder, &test, time)? {
+        for test in
+            list(&package)?.into_iter().filter(|test| part.is_none_or(|part| test.test_name.contains(part)))
+        {
+            let name = format!("{} {}", test.package_name, test.test_name);
+            match fuzz(&test, time)? {
                 Some(runs) => {
                     println!("{name}: {runs} runs");
                     tests += 1;
@@ -50,7 +54,7 @@ pub(crate) fn run(part: Option<&str>, only: Option<&str>, time: Duration) -> Res
     Ok(findings.is_empty())
 }
 
-/// The packages with fuzz tests.
+/// The packages with fuzz tests. Not those of macros: they run in the compiler, and are not instrumented.
 fn packages() -> Result<Vec<String>> {
     #[derive(Deserialize)]
     struct Metadata {
@@ -60,51 +64,86 @@ fn packages() -> Result<Vec<String>> {
     struct Package {
         name: String,
         dependencies: Vec<Dependency>,
+        targets: Vec<Target>,
     }
     #[derive(Deserialize)]
     struct Dependency {
         name: String,
     }
+    #[derive(Deserialize)]
+    struct Target {
+        kind: Vec<String>,
+    }
     let output = workspace::cargo()?.args(["metadata", "--no-deps", "--format-version", "1"]).output()?;
     let metadata: Metadata =
         serde_json::from_slice(&output.stdout).context("what cargo says of the workspace")?;
-    let packages = metadata.packages.into_iter();
-    let fuzzed = packages.filter(|package| package.dependencies.iter().any(|other| other.name == "bolero"));
-    Ok(fuzzed.map(|package| package.name).collect())
+    let is_fuzzed = |package: &Package| {
+        package.dependencies.iter().any(|other| other.name == "bolero")
+            && package.targets.iter().all(|target| !target.kind.iter().any(|kind| kind == "proc-macro"))
+    };
+    Ok(metadata.packages.into_iter().filter(is_fuzzed).map(|package| package.name).collect())
 }
 
-fn list(tool: &Path, folder: &Path, package: &str) -> Result<Vec<Test>> {
-    let output = command(tool, folder, "list", package)?.stderr(Stdio::inherit()).output()?;
-    if !output.status.success() {
-        bail!("the fuzz tests of {package} cannot be built");
+/// Builds the tests of a package, and asks them which they are.
+fn list(package: &str) -> Result<Vec<Test>> {
+    let mut cargo = workspace::cargo()?;
+    // With a target, so that build scripts and macros are left as they are.
+    cargo.args(["test", "--lib", "--all-features", "--profile", "fuzz", "--target", &host()?]);
+    cargo.args(["--package", package, "--target-dir"]).arg(workspace::target()?.join("fuzz"));
+    cargo.env("RUSTFLAGS", FLAGS).env("BOLERO_FUZZER", "libfuzzer");
+    cargo.env("CARGO_BOLERO_SELECT", "all").args(["--", "--nocapture"]);
+    let output = cargo.output().context("cargo")?;
+    let said = String::from_utf8_lossy(&output.stdout);
+    let tests: Vec<Test> = said
+        .lines()
+        .filter(|line| line.contains("__bolero_target"))
+        .map(|line| serde_json::from_str(line).with_context(|| format!("a fuzz test says {line}")))
+        .collect::<Result<_>>()?;
+    if tests.is_empty() {
+        bail!(
+            "{package} has no fuzz tests, or cannot be built:\n{}",
+            String::from_utf8_lossy(&output.stderr)
+        );
     }
-    let text = String::from_utf8(output.stdout).context("the list of fuzz tests")?;
-    // Each test program has a line, if an empty one.
-    let lines = text.lines().filter(|line| !line.trim().is_empty());
-    lines.map(|line| serde_json::from_str(line).context("the list of fuzz tests")).collect()
+    Ok(tests)
+}
+
+fn host() -> Result<String> {
+    let output = Command::new("rustc").args(["--print", "host-tuple"]).output().context("rustc")?;
+    Ok(String::from_utf8(output.stdout)?.trim().to_owned())
 }
 
 /// How many inputs were tried; [`None`] when one of them failed.
-fn fuzz(tool: &Path, folder: &Path, test: &Test, time: Duration) -> Result<Option<u64>> {
-    let mut command = command(tool, folder, "test", &test.package)?;
-    command.args(["--sanitizer", "NONE", "--engine-args=-print_final_stats=1"]);
-    command.arg(format!("-T{}s", time.as_secs())).arg(&test.test);
-    let output = command.output()?;
-    let said = String::from_utf8_lossy(&output.stdout) + String::from_utf8_lossy(&output.stderr);
-    if !output.status.success() {
-        let log = folder.join("fuzz.log");
+fn fuzz(test: &Test, time: Duration) -> Result<Option<u64>> {
+    let (corpus, crashes) = (test.work_dir.join("corpus"), test.work_dir.join("crashes"));
+    fs::create_dir_all(&corpus)?;
+    fs::create_dir_all(&crashes)?;
+    let arguments = format!(
+        "{} {} -artifact_prefix={}/ -timeout=10 -max_total_time={} -print_final_stats=1",
+        corpus.display(),
+        crashes.display(),
+        crashes.display(),
+        time.as_secs()
+    );
+    let mut command = Command::new(&test.exe);
+    command.current_dir(workspace::root()?).arg(&test.test_name);
+    command.args(["--exact", "--nocapture", "--quiet", "--test-threads", "1"]);
+    command.env("BOLERO_TEST_NAME", &test.test_name).env("BOLERO_LIBTEST_HARNESS", "1");
+    let Output { status, stdout, stderr } =
+        command.env("BOLERO_LIBFUZZER_ARGS", arguments).output().context("the fuzz test did not start")?;
+    let said = String::from_utf8_lossy(&stdout) + String::from_utf8_lossy(&stderr);
+    if !status.success() {
+        let log = log(test)?;
         fs::write(&log, said.as_bytes())?;
-        println!("{}: see {}", test.test, log.display());
+        println!("{}: see {}", test.test_name, log.display());
         return Ok(None);
     }
     let runs = said.lines().find_map(|line| line.strip_prefix("stat::number_of_executed_units:"));
     Ok(Some(runs.context("libFuzzer does not say how many inputs it tried")?.trim().parse()?))
 }
 
-fn command(tool: &Path, folder: &Path, what: &str, package: &str) -> Result<Command> {
-    let mut command = Command::new(tool);
-    command.current_dir(workspace::root()?).args(["bolero", what, "--package", package, "--all-features"]);
-    // Coverage is no stable option of the compiler.
-    command.args(["--rustc-bootstrap", "--target-dir"]).arg(folder.join("fuzz"));
-    Ok(command)
+/// Where what it said is kept.
+fn log(test: &Test) -> Result<PathBuf> {
+    let name = test.test_name.replace("::", "-");
+    Ok(Path::new(&workspace::target()?).join(format!("fuzz/{name}.log")))
 }
