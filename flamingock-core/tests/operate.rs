@@ -129,6 +129,37 @@ async fn a_change_that_is_running_is_refused_with_its_holder_and_an_uncertain_on
 }
 
 #[tokio::test]
+async fn a_ruling_is_refused_when_another_run_recorded_something_while_it_waited() {
+    let house = House::new();
+    house.app([broken("flag", "1")]).run().await.expect_err("fails");
+    let request = LockRequest {
+        history: orders(),
+        owner: "another".to_owned(),
+        execution: "run-9".to_owned(),
+        lease: Duration::from_secs(60),
+    };
+    let Acquisition::Acquired(lease) = house.store.try_acquire(&request).await.expect("asks") else {
+        panic!("the lock is free");
+    };
+    // Both look at the same entry, and wait; who comes second rules about a state that is gone.
+    let patient = operator(&house).lock_wait(Duration::from_secs(10));
+    let (applied, rolled_back) =
+        (ruling("flag", Resolution::Applied), ruling("flag", Resolution::RolledBack));
+    let release = async {
+        tokio::time::sleep(Duration::from_millis(100)).await;
+        house.store.release(&lease).await.expect("releases");
+    };
+    let (first, second, ()) = tokio::join!(patient.rule(&applied), patient.rule(&rolled_back), release);
+    let [Ok(_), Err(error)] = (if first.is_ok() { [first, second] } else { [second, first] }) else {
+        panic!("not one of them");
+    };
+    assert_eq!(error.kind(), RunErrorKind::Refused);
+    let text = error.to_string();
+    assert!(text.contains("while the lock was waited for, another run recorded MANUAL_"), "{text}");
+    assert!(text.contains("look at the target again"), "{text}");
+}
+
+#[tokio::test]
 async fn a_ruling_against_the_marker_is_an_issue_until_it_is_forced() {
     let house = House::new();
     house.app([put("row", "1")]).run().await.expect("applies");

@@ -58,18 +58,35 @@ impl Run<'_> {
         if self.change_of(entry).is_none() {
             permitted(ruling, entry, holder.as_ref(), None)?;
         }
+        let seen = entry.sequence;
         let lease = self.lock().await?;
-        let ruled = self.rule_in_office(&lease, ruling).await;
+        let ruled = self.rule_in_office(&lease, ruling, seen).await;
         lease.release().await;
         ruled
     }
 
-    async fn rule_in_office(&mut self, lease: &HeldLease, ruling: &Ruling) -> Result<Ruled, Stop> {
+    /// `looked_at`: the entry that was the change's latest when the operator ruled.
+    async fn rule_in_office(
+        &mut self,
+        lease: &HeldLease,
+        ruling: &Ruling,
+        looked_at: u64,
+    ) -> Result<Ruled, Stop> {
         let mut journal = self.journal(lease).await?;
         let mut latest = self.read_latest().await?;
         let Some(before) = latest.remove(&ruling.change) else {
             return Err(unknown(&ruling.change, &latest));
         };
+        if before.sequence != looked_at {
+            // What the operator knows of the target is from before that.
+            return Err(refused(format!(
+                "while the lock was waited for, another run recorded {} for `{}` (entry {}): look at the target \
+                 again, then rule",
+                before.state.map_or("something", AuditState::as_str),
+                ruling.change,
+                before.sequence,
+            )));
+        }
         let said = match self.change_of(&before) {
             None => None,
             Some(change) => {
