@@ -1,17 +1,14 @@
 //! What `build()` refuses: everything at once, before any I/O.
-#![expect(clippy::expect_used, reason = "what fails here fails the test")]
-
-mod support;
 
 use std::any::TypeId;
 use std::sync::Arc;
 
+use crate::support::{House, change, count, put};
 use flamingock_core::change::{Body, Change, ChangeContext, Method, Param, ParamKind, Resources, Source};
 use flamingock_core::memory::{MemoryMap, MemoryStore, MemoryTarget, MemoryTransaction};
 use flamingock_core::pipeline::Stage;
 use flamingock_core::target::{Mode, Session, SessionType, TargetSystem};
 use flamingock_core::{BackendError, Flamingock, FlamingockBuilder};
-use support::{House, change, count, put};
 
 fn problems(builder: FlamingockBuilder) -> Vec<String> {
     let error = builder.build().expect_err("something is wrong");

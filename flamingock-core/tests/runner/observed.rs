@@ -1,14 +1,11 @@
 //! What a run tells: events to listeners, spans and their fields to `tracing`.
-#![expect(clippy::expect_used, reason = "what fails here fails the test")]
-
-mod support;
 
 use std::fmt::Debug;
 use std::sync::{Arc, Mutex};
 
+use crate::support::{House, change, plain, put};
 use flamingock_core::change::{Body, ChangeContext, Method};
 use flamingock_core::event::Event;
-use support::{House, change, plain, put};
 use tracing::field::{Field, Visit};
 use tracing::span::{Attributes, Id, Record};
 use tracing_subscriber::layer::{Context, Layer, SubscriberExt as _};

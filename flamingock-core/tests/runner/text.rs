@@ -1,9 +1,7 @@
 //! What a person reads: the report and the errors.
 
-mod support;
-
+use crate::support::{House, count, plain, put, tx};
 use flamingock_core::report::Report;
-use support::{House, count, plain, put, tx};
 
 /// Without what differs from run to run.
 fn stable(report: &Report) -> String {

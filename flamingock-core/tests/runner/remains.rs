@@ -1,14 +1,12 @@
 //! What an attempt that failed says about what an earlier one left. Found by the crash points and the
 //! simulation of `tests/reliability`.
 
-mod support;
-
 use std::time::Duration;
 
+use crate::support::{House, on_flags, plain, tx};
 use flamingock_core::RunErrorKind;
 use flamingock_core::change::{Change, ChangeError, RecoveryStrategy};
 use flamingock_core::report::ChangeOutcome;
-use support::{House, on_flags, plain, tx};
 
 fn retried(mut change: Change) -> Change {
     change.recovery = RecoveryStrategy::AlwaysRetry;

@@ -1,18 +1,15 @@
 //! Changes that are undone and held: no start runs them until they are released.
-#![expect(clippy::expect_used, reason = "what fails here fails the test")]
-
-mod support;
 
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::support::{House, change, on_db, on_flags, put, tx, verify_flags};
 use flamingock_core::audit::{AuditState, AuditStore, Operation};
 use flamingock_core::change::{Change, TargetState};
 use flamingock_core::operate::{Action, Operator, Resolution, Ruling, Standing, Undo};
 use flamingock_core::plan::{DriftKind, Policies, Policy};
 use flamingock_core::report::{ChangeOutcome, Report, RunStatus};
 use flamingock_core::{Flamingock, History, RunErrorKind, RunMode};
-use support::{House, change, on_db, on_flags, put, tx, verify_flags};
 
 fn orders() -> History {
     History::new("orders")

@@ -1,18 +1,15 @@
 //! The runner on the in-memory store and targets.
-#![expect(clippy::panic, reason = "what fails here fails the test")]
-
-mod support;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
+use crate::support::{House, change, count, on_db, on_db_async, on_flags, plain, put, tx, verify_flags};
 use flamingock_core::change::{Body, ChangeError, Method, RecoveryStrategy, TargetState};
 use flamingock_core::memory::Fault;
 use flamingock_core::pipeline::Stage;
 use flamingock_core::report::{ChangeOutcome, RunStatus, StageState};
 use flamingock_core::{RunErrorKind, RunMode};
-use support::{House, change, count, on_db, on_db_async, on_flags, plain, put, tx, verify_flags};
 
 #[tokio::test]
 async fn the_first_start_applies_in_order_and_the_second_finds_nothing_to_do() {

@@ -1,6 +1,4 @@
 //! Changes on the in-memory targets, made by hand.
-#![allow(dead_code, missing_docs, unreachable_pub, reason = "each test binary uses a part of it")]
-#![allow(clippy::expect_used, reason = "what fails here fails the test")]
 
 use std::any::TypeId;
 use std::sync::Arc;
@@ -12,10 +10,10 @@ use flamingock_core::change::{
 use flamingock_core::memory::{MemoryMap, MemoryStore, MemoryTarget, MemoryTransaction};
 use flamingock_core::{Flamingock, FlamingockBuilder, History};
 
-pub type Outcome = Result<(), BoxError>;
+pub(crate) type Outcome = Result<(), BoxError>;
 
 /// A change of the transactional target `db`.
-pub fn tx(
+pub(crate) fn tx(
     id: &str,
     order: &str,
     body: impl Fn(&mut MemoryTransaction) -> Outcome + Send + Sync + 'static,
@@ -24,18 +22,22 @@ pub fn tx(
 }
 
 /// A change of the plain target `flags`.
-pub fn plain(id: &str, order: &str, body: impl Fn(&MemoryMap) -> Outcome + Send + Sync + 'static) -> Change {
+pub(crate) fn plain(
+    id: &str,
+    order: &str,
+    body: impl Fn(&MemoryMap) -> Outcome + Send + Sync + 'static,
+) -> Change {
     change(id, order, "flags", on_flags(body))
 }
 
 /// Puts its own id.
-pub fn put(id: &str, order: &str) -> Change {
+pub(crate) fn put(id: &str, order: &str) -> Change {
     let key = id.to_owned();
     tx(id, order, move |db| Ok(db.put(&key, "applied")?))
 }
 
 /// Counts how often it ran.
-pub fn count(id: &str, order: &str) -> Change {
+pub(crate) fn count(id: &str, order: &str) -> Change {
     let key = id.to_owned();
     plain(id, order, move |flags| {
         let runs: u32 = flags.get(&key).map_or(0, |runs| runs.parse().expect("a number"));
@@ -44,7 +46,7 @@ pub fn count(id: &str, order: &str) -> Change {
     })
 }
 
-pub fn change(id: &str, order: &str, target: &str, apply: Method) -> Change {
+pub(crate) fn change(id: &str, order: &str, target: &str, apply: Method) -> Change {
     Change::new(
         id,
         Order::new(order.to_owned()),
@@ -55,7 +57,7 @@ pub fn change(id: &str, order: &str, target: &str, apply: Method) -> Change {
     )
 }
 
-pub fn on_db(body: impl Fn(&mut MemoryTransaction) -> Outcome + Send + Sync + 'static) -> Method {
+pub(crate) fn on_db(body: impl Fn(&mut MemoryTransaction) -> Outcome + Send + Sync + 'static) -> Method {
     let body = Arc::new(body);
     on_db_async(move |db| {
         let result = body(db);
@@ -63,9 +65,9 @@ pub fn on_db(body: impl Fn(&mut MemoryTransaction) -> Outcome + Send + Sync + 's
     })
 }
 
-pub type Future<'a> = std::pin::Pin<Box<dyn std::future::Future<Output = Outcome> + Send + 'a>>;
+pub(crate) type Future<'a> = std::pin::Pin<Box<dyn std::future::Future<Output = Outcome> + Send + 'a>>;
 
-pub fn on_db_async(
+pub(crate) fn on_db_async(
     body: impl for<'a> Fn(&'a mut MemoryTransaction) -> Future<'a> + Send + Sync + 'static,
 ) -> Method {
     let param = param::<MemoryTransaction>("db", ParamKind::Exclusive);
@@ -82,11 +84,11 @@ pub fn on_db_async(
     }
 }
 
-pub fn on_flags(body: impl Fn(&MemoryMap) -> Outcome + Send + Sync + 'static) -> Method {
+pub(crate) fn on_flags(body: impl Fn(&MemoryMap) -> Outcome + Send + Sync + 'static) -> Method {
     looking_at_flags(body)
 }
 
-pub fn verify_flags(
+pub(crate) fn verify_flags(
     body: impl Fn(&MemoryMap) -> Result<TargetState, BoxError> + Send + Sync + 'static,
 ) -> Method<TargetState> {
     looking_at_flags(body)
@@ -116,18 +118,18 @@ fn param<T: 'static>(name: &str, kind: ParamKind) -> Param {
 
 /// A store, a transactional target and a plain one, as several starts of one service see them.
 #[derive(Debug, Clone)]
-pub struct House {
-    pub store: MemoryStore,
-    pub db: MemoryTarget,
-    pub flags: MemoryMap,
+pub(crate) struct House {
+    pub(crate) store: MemoryStore,
+    pub(crate) db: MemoryTarget,
+    pub(crate) flags: MemoryMap,
 }
 
 impl House {
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self { store: MemoryStore::new(), db: MemoryTarget::new("db"), flags: MemoryMap::new() }
     }
 
-    pub fn builder(&self, changes: impl IntoIterator<Item = Change>) -> FlamingockBuilder {
+    pub(crate) fn builder(&self, changes: impl IntoIterator<Item = Change>) -> FlamingockBuilder {
         let builder = Flamingock::builder()
             .service("orders")
             .audit_store(self.store.clone())
@@ -136,11 +138,11 @@ impl House {
         changes.into_iter().fold(builder, FlamingockBuilder::change)
     }
 
-    pub fn app(&self, changes: impl IntoIterator<Item = Change>) -> Flamingock {
+    pub(crate) fn app(&self, changes: impl IntoIterator<Item = Change>) -> Flamingock {
         self.builder(changes).build().expect("the wiring is right")
     }
 
-    pub async fn entries(&self) -> Vec<AuditEntry> {
+    pub(crate) async fn entries(&self) -> Vec<AuditEntry> {
         let entries =
             self.store.entries(&History::new("orders"), &EntryFilter::default()).await.expect("readable");
         verify_chain((0, ChainHash::GENESIS), &entries).expect("the chain holds");
@@ -148,18 +150,18 @@ impl House {
     }
 
     /// The log as `change STATE` lines.
-    pub async fn log(&self) -> Vec<String> {
+    pub(crate) async fn log(&self) -> Vec<String> {
         let line = |entry: AuditEntry| format!("{} {}", entry.change, entry.state.expect("has a state"));
         self.entries().await.into_iter().map(line).collect()
     }
 
     /// As after the lease of a run that died.
-    pub async fn expire_lock(&self) {
+    pub(crate) async fn expire_lock(&self) {
         use flamingock_core::lock::LockStore;
         self.store.break_lock(&History::new("orders")).await.expect("is reached");
     }
 
-    pub async fn lock_is_free(&self) -> bool {
+    pub(crate) async fn lock_is_free(&self) -> bool {
         use flamingock_core::lock::LockStore;
         self.store.inspect(&History::new("orders")).await.expect("readable").is_none()
     }

@@ -1,10 +1,9 @@
 //! An operator's side, on the in-memory store and targets.
 
-mod support;
-
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::support::{House, change, count, on_db, on_flags, plain, put, tx, verify_flags};
 use flamingock_core::audit::{AuditState, AuditStore, Evidence, Operation};
 use flamingock_core::change::{Change, TargetState};
 use flamingock_core::lock::{Acquisition, LockRequest, LockStore};
@@ -14,7 +13,6 @@ use flamingock_core::operate::{
 };
 use flamingock_core::report::RunStatus;
 use flamingock_core::{History, RunErrorKind};
-use support::{House, change, count, on_db, on_flags, plain, put, tx, verify_flags};
 
 fn orders() -> History {
     History::new("orders")
