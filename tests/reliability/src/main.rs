@@ -27,6 +27,9 @@ enum Command {
         /// Only scenarios whose name has this in it.
         #[arg(long, default_value = "")]
         scenario: String,
+        /// With something wrong in the servers: what they do wrong.
+        #[arg(long, value_enum)]
+        flaw: Option<Flaw>,
         /// How many threads; by default one for each core.
         #[arg(long)]
         threads: Option<usize>,
@@ -63,7 +66,7 @@ enum Command {
 fn main() -> ExitCode {
     let cores = std::thread::available_parallelism().map_or(1, Into::into);
     let good = match Args::parse().command {
-        Command::CrashPoints { deep, sample, scenario, threads } => {
+        Command::CrashPoints { deep, sample, scenario, flaw, threads } => {
             let depth = match (deep, sample) {
                 (true, _) => Depth::Two,
                 (false, Some(every)) => Depth::Sample(every),
@@ -71,6 +74,7 @@ fn main() -> ExitCode {
             };
             let mut chosen = scenarios();
             chosen.retain(|each| each.name.contains(&scenario));
+            chosen.iter_mut().for_each(|each| each.flaw = flaw);
             println!("scenarios:              {}", chosen.len());
             let tally = explore(&chosen, depth, threads.unwrap_or(cores));
             println!("{tally}");
@@ -95,14 +99,14 @@ fn main() -> ExitCode {
 fn model(full: bool, threads: usize) -> bool {
     let bounds = if full { Bounds::FULL } else { Bounds::QUICK };
     let mut good = true;
-    for ddl in [false, true] {
-        let bounds = Bounds { ddl, ..bounds };
+    for bounds in bounds.variants() {
         println!("{bounds:?}");
         let explored = Protocol { bounds, mutant: None }.explore(None, threads);
         println!("  {explored}");
         good &= explored.exhausted && explored.missed.is_empty();
     }
     for mutant in Mutant::ALL {
+        let bounds = mutant.within(bounds);
         let explored = Protocol { bounds, mutant: Some(mutant) }.explore(Some(mutant.breaks()), threads);
         let caught = explored.broken.iter().any(|(name, _)| *name == mutant.breaks());
         println!("{mutant:?}: caught by \"{}\": {caught}", mutant.breaks());

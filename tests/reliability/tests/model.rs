@@ -4,8 +4,7 @@ use flamingock_reliability::model::{Bounds, Mutant, Protocol};
 
 #[test]
 fn the_protocol_holds_in_every_interleaving() {
-    for ddl in [false, true] {
-        let bounds = Bounds { ddl, ..Bounds::QUICK };
+    for bounds in Bounds::QUICK.variants() {
         let explored = Protocol { bounds, mutant: None }.explore(None, 2);
         println!("{bounds:?}: {explored}");
         assert!(explored.exhausted);
@@ -16,8 +15,8 @@ fn the_protocol_holds_in_every_interleaving() {
 #[test]
 fn every_mutant_is_caught_by_the_property_that_its_piece_serves() {
     for mutant in Mutant::ALL {
-        let explored =
-            Protocol { bounds: Bounds::QUICK, mutant: Some(mutant) }.explore(Some(mutant.breaks()), 2);
+        let bounds = mutant.within(Bounds::QUICK);
+        let explored = Protocol { bounds, mutant: Some(mutant) }.explore(Some(mutant.breaks()), 2);
         println!("{mutant:?}: {} states", explored.states);
         let broken: Vec<_> = explored.broken.iter().map(|(name, _)| *name).collect();
         assert!(broken.contains(&mutant.breaks()), "{mutant:?} breaks {broken:?}");

@@ -13,6 +13,7 @@ fn ten_thousand_seeds_break_nothing() {
     assert_eq!(tally.broken, Vec::<u64>::new());
     // So that this is not true of a world in which nothing happens.
     assert!(tally.died > 2_000 && tally.contested > 500 && tally.ruled > 500, "too quiet");
+    assert!(tally.held > 500, "too quiet");
 }
 
 #[test]
@@ -36,9 +37,9 @@ fn nothing_breaks_when_no_lease_lasts() {
 
 #[test]
 fn every_flaw_in_the_servers_is_found() {
-    // A missing fence alone has not been found: others stand before it. The model shows what it is for.
-    for flaw in Flaw::ALL.into_iter().filter(|flaw| *flaw != Flaw::NoFence) {
-        let tally = simulate(1..10_001, Some(flaw), 2, Some(1));
+    for flaw in Flaw::ALL {
+        // Of a missing fence only one seed in some thousand tells: others stand before it.
+        let tally = simulate(10_001..50_001, Some(flaw), 2, Some(1));
         let failure = tally.failures.first().unwrap_or_else(|| panic!("no seed finds {flaw:?}"));
         println!("{flaw:?}: seed {}: {:?}", failure.case.seed, failure.violations);
         let again = format!("again: cargo xtask simulate --seed {} --flaw ", failure.case.seed);

@@ -1,6 +1,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use flamingock_core::audit::AuditEntry;
+use flamingock_core::operate::Undo;
 use flamingock_core::report::Report;
 use flamingock_core::{RunError, RunErrorKind};
 use jiff::SignedDuration;
@@ -10,9 +12,12 @@ use super::fault::Fault;
 use super::process::Process;
 use super::scenario::{Scenario, Task};
 use super::world::World;
-use crate::house::{Checker, LAST, Life, Machine, Op, app, undoable};
+use crate::house::{Checker, LAST, Life, Machine, Op, app, holdable, release, undoable};
 
 const LEASE: Duration = Duration::from_secs(2);
+
+/// Longer than any lease lasts, an operator's too.
+const BETWEEN: Duration = Duration::from_secs(61);
 
 /// A fault, and at which effect of its process it happens.
 pub(super) type At = (usize, Fault);
@@ -31,12 +36,18 @@ pub(super) struct Outcome {
     pub(super) trace: Vec<String>,
 }
 
-type Running = Life<Result<Report, RunError>>;
+type Running = Life<Result<Done, RunError>>;
 
 enum Ended {
-    Finished(Box<Result<Report, RunError>>),
+    Finished(Box<Result<Done, RunError>>),
     Died,
     Paused(Running),
+}
+
+/// What a process has done.
+enum Done {
+    Ran(Report),
+    Released(Vec<AuditEntry>),
 }
 
 /// Runs the scenario with at most one fault in each of two processes, then once undisturbed.
@@ -46,7 +57,7 @@ pub(super) fn run(scenario: &Scenario, faults: [Option<At>; 2], traced: bool) ->
     let stale = faults.iter().flatten().any(|(_, fault)| fault.pauses());
     let mut case = Case {
         scenario,
-        world: Arc::new(World::new(traced)),
+        world: Arc::new(World::new(traced, scenario.flaw)),
         checker: Checker::new(&scenario.changes, stale),
         outcome: Outcome::default(),
     };
@@ -103,14 +114,21 @@ impl Case<'_> {
         self.world.settle().await;
         self.outcome.outlived = self.world.outlived();
         self.checker.always(&self.world.house, "after everything has arrived").await;
-        let last = self.undisturbed(LAST, Task::Apply).await;
-        if let Some(last) = last {
-            self.checker.last(&self.world.house, &last).await;
+        let last = match self.undisturbed(LAST, Task::Apply).await {
+            Some(Ok(Done::Ran(report))) => Ok(report),
+            Some(Err(error)) => Err(error),
+            Some(Ok(Done::Released(_))) | None => return,
+        };
+        self.checker.last(&self.world.house, &last).await;
+        if last.is_ok_and(|report| report.changes.held > 0) {
+            self.undisturbed(LAST, Task::Release).await;
+            self.undisturbed(LAST, Task::Apply).await;
+            self.checker.released(&self.world.house, "after everything was released").await;
         }
     }
 
     /// A run without faults, after everything before it has come to rest.
-    async fn undisturbed(&mut self, name: usize, task: Task) -> Option<Result<Report, RunError>> {
+    async fn undisturbed(&mut self, name: usize, task: Task) -> Option<Result<Done, RunError>> {
         let process = Process::new(name, &self.world, None);
         let run = self.start(&process, task).await?;
         let Ended::Finished(result) = drive(&process, run).await else { return None };
@@ -146,10 +164,11 @@ impl Case<'_> {
         &mut self,
         process: &Process,
         fault: Option<(Fault, Op)>,
-        result: &Result<Report, RunError>,
+        result: &Result<Done, RunError>,
     ) {
         self.world.house.note(|| match result {
-            Ok(report) => format!("      {} ended: {}", process.name, report.status),
+            Ok(Done::Ran(report)) => format!("      {} ended: {}", process.name, report.status),
+            Ok(Done::Released(entries)) => format!("      {} released {}", process.name, entries.len()),
             Err(error) => {
                 let message = error.to_string().replace('\n', " ");
                 format!("      {} ended: {:?}: {message}", process.name, error.kind())
@@ -157,8 +176,17 @@ impl Case<'_> {
         });
         let when = format!("after process {} ended", process.name);
         self.checker.always(&self.world.house, &when).await;
-        let report = result.as_ref().unwrap_or_else(RunError::report);
-        self.checker.reported(&self.world.house, report, &when);
+        let execution = match result {
+            Ok(Done::Ran(report)) => {
+                self.checker.reported(&self.world.house, report, &when);
+                Some(report.execution.as_str())
+            }
+            Ok(Done::Released(entries)) => entries.first().map(|entry| entry.execution.as_str()),
+            Err(error) => {
+                self.checker.reported(&self.world.house, error.report(), &when);
+                Some(error.report().execution.as_str())
+            }
+        };
         let ridden_out = [RunErrorKind::ChangeFailed, RunErrorKind::Issue];
         if let (Some((fault, op)), Err(error)) = (fault, result)
             && process.name == 1
@@ -170,32 +198,43 @@ impl Case<'_> {
         let excused = fault.is_some_and(|(fault, op)| fault.may_leave_the_lock(op));
         let holder = self.world.house.lock_holder().await;
         // Another, dead by now, may have it until its lease expires.
-        if !excused && holder.is_some_and(|holder| holder.execution == report.execution) {
+        if !excused && holder.is_some_and(|holder| execution == Some(&holder.execution)) {
             self.checker.violated(&when, "the lock is not free");
         }
     }
 
-    /// A new start of the application, after the leases of all before it have expired.
+    /// A new start of the application, or of an operator, after all leases before it have expired, or
+    /// were forgotten.
     async fn start(&mut self, process: &Arc<Process>, task: Task) -> Option<Running> {
-        tokio::time::advance(LEASE + Duration::from_secs(1)).await;
         if self.scenario.lock_forgets {
+            // Nobody's lease has run out: whoever stood still believes in it.
             self.world.house.forget_lock().await;
+        } else {
+            tokio::time::advance(BETWEEN).await;
         }
         self.outcome.runs += 1;
         self.world.house.note(|| format!("process {}: {task:?}", process.name));
-        let machine = Machine::new(process.name, Instant::now(), SignedDuration::ZERO);
-        let app = app(process, &machine, &self.scenario.changes, |builder| builder.lease(LEASE));
+        let machine = Machine::new(self.outcome.runs, Instant::now(), SignedDuration::ZERO);
+        let (house, changes) = (&self.world.house, &self.scenario.changes);
+        let app = app(process, &machine, changes, |builder| builder.lease(LEASE));
         let ids = match task {
-            Task::Apply => Vec::new(),
-            Task::Undo => undoable(&self.world.house, &self.scenario.changes).await,
+            Task::Apply | Task::Release => Vec::new(),
+            Task::Undo => undoable(house, changes).await,
+            Task::Hold => holdable(house, changes).await,
         };
-        if task == Task::Undo && ids.is_empty() {
+        if matches!(task, Task::Undo | Task::Hold) && ids.is_empty() {
             return None;
         }
+        let undo = Undo {
+            changes: ids.into_iter().map(str::to_owned).collect(),
+            hold: task == Task::Hold,
+            ..Undo::default()
+        };
         Some(machine.live(async move {
             match task {
-                Task::Apply => app.run().await,
-                Task::Undo => app.undo(&ids).await,
+                Task::Apply => app.run().await.map(Done::Ran),
+                Task::Undo | Task::Hold => app.undo_with(&undo).await.map(Done::Ran),
+                Task::Release => release(&app.operator()).await.map(Done::Released),
             }
         }))
     }

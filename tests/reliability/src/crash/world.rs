@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex};
 
 use futures_util::future::BoxFuture;
 
-use crate::house::{House, guard};
+use crate::house::{Flaw, House, guard};
 
 /// The house, in which time is counted in effects.
 pub(super) struct World {
@@ -24,9 +24,9 @@ struct Late {
 }
 
 impl World {
-    pub(super) fn new(traced: bool) -> Self {
+    pub(super) fn new(traced: bool, flaw: Option<Flaw>) -> Self {
         Self {
-            house: Arc::new(House::new(traced, None)),
+            house: Arc::new(House::new(traced, flaw)),
             effects: AtomicU64::new(0),
             late: Mutex::default(),
             outlived: AtomicBool::new(false),

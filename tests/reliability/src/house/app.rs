@@ -1,8 +1,9 @@
 use std::sync::Arc;
 
-use flamingock_core::audit::AuditState;
+use flamingock_core::audit::{AuditEntry, AuditState, Operation};
+use flamingock_core::operate::{Operator, Standing};
 use flamingock_core::pipeline::Stage;
-use flamingock_core::{Flamingock, FlamingockBuilder};
+use flamingock_core::{Flamingock, FlamingockBuilder, RunError};
 
 use super::changes::change;
 use super::store::FaultyStore;
@@ -35,11 +36,41 @@ pub(crate) fn app<W: Wire>(
 
 /// What somebody who undoes finds applied.
 pub(crate) async fn undoable(house: &House, changes: &[ChangeSpec]) -> Vec<&'static str> {
-    let entries = house.entries().await;
-    let is_applied = |id: &str| {
-        let latest = entries.iter().rev().find(|entry| entry.change == id);
-        latest.is_some_and(|entry| entry.state == Some(AuditState::Applied))
+    standing(house, changes, |spec, latest| spec.rollback && latest.state == Some(AuditState::Applied)).await
+}
+
+/// What somebody who undoes and holds finds applied, in part without a transaction, or rolled back and
+/// not held.
+pub(crate) async fn holdable(house: &House, changes: &[ChangeSpec]) -> Vec<&'static str> {
+    let holdable = |spec: &ChangeSpec, latest: &AuditEntry| match latest.state {
+        Some(AuditState::Applied) => spec.rollback,
+        Some(AuditState::RolledBack) => latest.operation != Operation::Hold,
+        Some(AuditState::Started | AuditState::Failed | AuditState::RollbackFailed) => {
+            spec.rollback && !spec.kind.is_transactional()
+        }
+        _ => false,
     };
-    let specs = changes.iter().filter(|spec| spec.rollback && is_applied(spec.id));
-    specs.map(|spec| spec.id).collect()
+    standing(house, changes, holdable).await
+}
+
+async fn standing(
+    house: &House,
+    changes: &[ChangeSpec],
+    fits: impl Fn(&ChangeSpec, &AuditEntry) -> bool,
+) -> Vec<&'static str> {
+    let entries = house.entries().await;
+    let latest = |spec: &ChangeSpec| entries.iter().rev().find(|entry| entry.change == spec.id);
+    let fitting = changes.iter().filter(|spec| latest(spec).is_some_and(|latest| fits(spec, latest)));
+    fitting.map(|spec| spec.id).collect()
+}
+
+/// An operator looks what is held, and lets it run again.
+pub(crate) async fn release(operator: &Operator) -> Result<Vec<AuditEntry>, RunError> {
+    let status = operator.status().await?;
+    let held = status.changes.into_iter().filter(|(_, standing)| *standing == Standing::Held);
+    let held: Vec<String> = held.map(|(entry, _)| entry.change).collect();
+    if held.is_empty() {
+        return Ok(Vec::new());
+    }
+    operator.release(&held, "jane", "it is time").await
 }

@@ -4,6 +4,7 @@ use flamingock_core::audit::{AuditEntry, AuditState, ChainHash, Operation, verif
 use flamingock_core::report::{ChangeOutcome, Report};
 use flamingock_core::{RunError, RunErrorKind};
 
+use super::held::{claimed, counts_are_right, is_held, ran_while_held};
 use super::{ChangeSpec, House, Kind, Offices, PARTS};
 
 /// Judges by what the targets contain and what the audit says.
@@ -65,7 +66,8 @@ impl<'a> Checker<'a> {
     /// that lets others go on is outside the promise, and the docs say so.
     fn beyond_control(&self, spec: &ChangeSpec, entries: &[AuditEntry]) -> bool {
         let reopened = |entry: &AuditEntry| {
-            entry.change == spec.id && matches!(entry.operation, Operation::Undo | Operation::Ruling)
+            let again = entry.operation.is_undo() || entry.operation == Operation::Ruling;
+            entry.change == spec.id && again
         };
         self.stale
             && !spec.kind.is_transactional()
@@ -83,14 +85,32 @@ impl<'a> Checker<'a> {
                 self.agrees(spec, &content, latest(&entries, spec), when);
             }
         }
-        let complete = house.head().await.is_some_and(|head| !head.digests.is_empty());
-        if complete {
-            for spec in self.changes {
-                let recorded = is_applied(latest(&entries, spec));
-                let there = Content::seen(house, spec).all() || self.beyond_control(spec, &entries);
-                if !recorded || !there {
-                    self.violated(when, format!("the digest is in the head, and `{}` is not there", spec.id));
-                }
+        if let Some(claimed) = house.head().await.as_ref().and_then(claimed) {
+            self.complete(house, &entries, &claimed, when);
+        }
+    }
+
+    /// The head says that everything is applied but for so many changes that are held.
+    fn complete(&mut self, house: &House, entries: &[AuditEntry], claimed: &[usize], when: &str) {
+        let held = |spec: &ChangeSpec| is_held(latest(entries, spec));
+        for spec in self.changes.iter().filter(|spec| !held(spec)) {
+            let recorded = is_applied(latest(entries, spec));
+            let there = Content::seen(house, spec).all() || self.beyond_control(spec, entries);
+            if !recorded || !there {
+                self.violated(when, format!("the digest is in the head, and `{}` is not there", spec.id));
+            }
+        }
+        if !counts_are_right(claimed, self.changes, held) {
+            self.violated(when, format!("the head says that {claimed:?} are held, and others are"));
+        }
+    }
+
+    /// What is held has been released, and a start has applied it: nothing is left to do.
+    pub(crate) async fn released(&mut self, house: &House, when: &str) {
+        let entries = house.entries().await;
+        for spec in self.changes {
+            if !is_applied(latest(&entries, spec)) {
+                self.violated(when, format!("`{}` was held and released, and is not applied", spec.id));
             }
         }
     }
@@ -138,12 +158,17 @@ impl<'a> Checker<'a> {
         }
         let reasons = entries.iter().filter(|entry| {
             let failed = entry.state == Some(AuditState::Failed);
-            let undone = entry.state == Some(AuditState::Started) && entry.operation == Operation::Undo;
+            let undone = entry.state == Some(AuditState::Started) && entry.operation.is_undo();
             entry.change == spec.id && (failed || undone)
         });
         let reasons = reasons.count() as u64;
         if content.undone.iter().any(|undone| *undone > reasons) {
             self.violated(when, format!("`{}` was taken back, and no FAILED or undo is recorded", spec.id));
+        }
+        if let Some(sequence) = ran_while_held(entries, spec.id) {
+            let what =
+                format!("`{}` is held, and was run before it was released (entry {sequence})", spec.id);
+            self.violated(when, what);
         }
         if spec.kind.is_transactional() || spec.may_repeat() || spec.verify {
             return;
@@ -195,7 +220,7 @@ impl<'a> Checker<'a> {
             let content = Content::seen(house, spec);
             let wrong = match change.outcome {
                 ChangeOutcome::Applied | ChangeOutcome::Recovered => !content.all(),
-                ChangeOutcome::Undone => !content.nothing(),
+                ChangeOutcome::Undone | ChangeOutcome::Held => !content.nothing(),
                 ChangeOutcome::RolledBack => content.half() && !spec.may_repeat(),
                 _ => false,
             };
@@ -217,7 +242,7 @@ impl<'a> Checker<'a> {
         let mut open: BTreeMap<&str, bool> = BTreeMap::new();
         for spec in self.changes {
             let latest = latest(&entries, spec);
-            if !is_applied(latest) {
+            if !is_applied(latest) && !is_held(latest) {
                 let allowed = may_be_an_issue(spec, &Content::seen(house, spec), latest);
                 *open.entry(spec.stage.unwrap_or_default()).or_default() |= allowed;
             }
@@ -237,6 +262,10 @@ impl<'a> Checker<'a> {
             Ok(_) | Err(_) => {}
         }
         let report = result.as_ref().unwrap_or_else(RunError::report).clone();
+        let held = self.changes.iter().filter(|spec| is_held(latest(&entries, spec))).count();
+        if result.is_ok() && report.changes.held != held {
+            self.violated(WHEN, format!("it says that {} are held, and {held} are", report.changes.held));
+        }
         for change in report.failing().filter(|change| change.outcome == ChangeOutcome::Issue) {
             let Some(spec) = self.changes.iter().find(|spec| spec.id == change.id) else { continue };
             if !may_be_an_issue(spec, &Content::seen(house, spec), latest(&entries, spec)) {
@@ -266,7 +295,7 @@ fn may_be_an_issue(spec: &ChangeSpec, content: &Content, latest: Option<&AuditEn
     if !entry.state.is_some_and(|state| uncertain.contains(&state)) {
         return false;
     }
-    let undoing = entry.operation == Operation::Undo;
+    let undoing = entry.operation.is_undo();
     let unsettled = if spec.verify { content.half() } else { undoing || !content.nothing() };
     match spec.kind {
         Kind::Tx => false,

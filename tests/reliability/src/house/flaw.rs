@@ -1,6 +1,8 @@
 use std::sync::atomic::Ordering;
 
-use flamingock_core::audit::{Append, AuditEntry, AuditStore, ChainHash, Execution, HeadChange, Office};
+use flamingock_core::audit::{
+    Append, AuditEntry, AuditStore, ChainHash, Execution, HeadChange, Office, Operation,
+};
 use flamingock_core::lock::FencingToken;
 use flamingock_core::target::{
     Begun, Fence, FenceRaised, Marker, MarkerState, MarkerUpdate, Markers, Session,
@@ -26,6 +28,10 @@ pub enum Flaw {
     NoMarker,
     /// An undo takes its marker away.
     UndoDropsMarker,
+    /// What was held is read back as undone.
+    ForgetsHolds,
+    /// The head does not keep how many changes are held.
+    DigestWithoutHolds,
     /// The lock gives itself away after a twentieth of a lease, and answers no extension, so that runs
     /// believe in leases which they lost. This breaks nothing: all the rest is there for it.
     NoLease,
@@ -33,13 +39,15 @@ pub enum Flaw {
 
 impl Flaw {
     /// All that break something.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 8] = [
         Self::NoFence,
         Self::NoOffice,
         Self::NoTokenCheck,
         Self::NoSequenceCheck,
         Self::NoMarker,
         Self::UndoDropsMarker,
+        Self::ForgetsHolds,
+        Self::DigestWithoutHolds,
     ];
 
     pub(super) fn has_no_lease(self) -> bool {
@@ -81,6 +89,11 @@ impl House {
             if matches!(flaw, Flaw::NoOffice | Flaw::NoTokenCheck) {
                 (office.token, office.execution.id) = (head.token, head.execution);
             }
+            if flaw == Flaw::DigestWithoutHolds {
+                for noted in &mut change.digests {
+                    noted.truncate(noted.find('+').unwrap_or(noted.len()));
+                }
+            }
             if flaw == Flaw::NoSequenceCheck {
                 expected = head.sequence;
                 let (mut sequence, mut hash): (u64, ChainHash) = (head.sequence, head.hash);
@@ -94,6 +107,16 @@ impl House {
             }
         }
         self.audit.append(&office, &Append { expected, entries: &entries, head: change }).await
+    }
+
+    pub(super) async fn latest(&self, history: &History) -> Answer<Vec<AuditEntry>> {
+        let mut entries = self.audit.latest(history).await?;
+        if self.flaw == Some(Flaw::ForgetsHolds) {
+            for entry in entries.iter_mut().filter(|entry| entry.operation == Operation::Hold) {
+                entry.operation = Operation::Undo;
+            }
+        }
+        Ok(entries)
     }
 
     pub(super) async fn raise_fence(&self, fence: &Fence) -> Answer<FenceRaised> {

@@ -5,6 +5,7 @@ mod app;
 mod changes;
 mod check;
 mod flaw;
+mod held;
 mod life;
 mod server;
 mod session;
@@ -13,7 +14,7 @@ mod store;
 mod target;
 mod wire;
 
-pub(crate) use app::{app, undoable};
+pub(crate) use app::{app, holdable, release, undoable};
 pub(crate) use changes::{PARTS, clear_away};
 pub(crate) use check::{Checker, Content};
 pub use flaw::Flaw;

@@ -98,7 +98,7 @@ impl<W: Wire> AuditStore for FaultyStore<W> {
     async fn latest(&self, history: &History) -> Result<Vec<AuditEntry>, BackendError> {
         let house = self.wire.house();
         let look = async {
-            let entries = house.audit.latest(history).await?;
+            let entries = house.latest(history).await?;
             house.looked(house.audit.head(history).await?.map_or(0, |head| head.sequence));
             Ok(entries)
         };

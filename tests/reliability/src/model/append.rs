@@ -1,4 +1,4 @@
-use super::state::{At, Change, Ending, Entry, Flight, Purpose, Role, Said, State, length};
+use super::state::{At, Change, Digest, Ending, Entry, Flight, Purpose, Role, Said, State, length};
 use super::{Mutant, Protocol};
 
 /// What becomes of a request or its answer.
@@ -29,21 +29,30 @@ impl Protocol {
             }
             Purpose::Failed(change) => entries.push(line(change, Said::Failed, Role::Apply)),
             Purpose::RecordUndone => entries.push(tx(Said::RolledBack, Role::Undo)),
-            Purpose::StillApplied => entries.push(tx(Said::Applied, Role::Undo)),
-            Purpose::UndoFailed => entries.push(tx(Said::RollbackFailed, Role::Undo)),
+            Purpose::RecordHeld => entries.push(tx(Said::RolledBack, Role::Hold)),
+            Purpose::Release => entries.push(tx(Said::RolledBack, Role::Release)),
+            Purpose::StillApplied => entries.push(tx(Said::Applied, this.role)),
+            Purpose::UndoFailed => entries.push(tx(Said::RollbackFailed, this.role)),
             Purpose::Close => {}
         }
         entries
     }
 
-    fn digest(state: &State, runner: u8, purpose: Purpose) -> bool {
-        purpose == Purpose::Close && state.runners[usize::from(runner)].role == Role::Apply
+    fn digest(&self, state: &State, runner: u8, purpose: Purpose) -> Digest {
+        let this = &state.runners[usize::from(runner)];
+        match (purpose, this.role) {
+            (Purpose::Close, Role::Apply) if this.held && self.mutant != Some(Mutant::DigestWithoutHolds) => {
+                Digest::AllButHeld
+            }
+            (Purpose::Close, Role::Apply) => Digest::All,
+            _ => Digest::None,
+        }
     }
 
     pub(super) fn send_append(&self, state: &mut State, runner: u8, purpose: Purpose, answer: Answer) {
         let entries = Self::entries(state, runner, purpose);
         let this = state.runners[usize::from(runner)];
-        let digest = Self::digest(state, runner, purpose);
+        let digest = self.digest(state, runner, purpose);
         let request = Flight::Append {
             runner,
             token: this.token,
@@ -137,10 +146,16 @@ impl Protocol {
                 (this.epoch, this.outranks) = (this.sequence, this.sequence);
                 At::Append(Purpose::Started(Change::Transactional))
             }
+            Purpose::RecordHeld if this.role == Role::Hold => At::Release(Ending::Undone),
+            Purpose::RecordHeld => {
+                this.held = true;
+                At::Append(if this.plain_pending { Purpose::Started(Change::Plain) } else { Purpose::Close })
+            }
+            Purpose::Release => At::Release(Ending::Released),
             Purpose::NothingDone | Purpose::Failed(_) | Purpose::StillApplied | Purpose::UndoFailed => {
                 At::Release(Ending::Failed)
             }
-            Purpose::Close if this.role == Role::Undo => At::Release(Ending::Undone),
+            Purpose::Close if this.role.undoes() => At::Release(Ending::Undone),
             Purpose::Close => At::Release(Ending::UpToDate),
         };
     }

@@ -39,6 +39,8 @@ pub mod names {
     /// See the book.
     pub const HALF: &str = "half applied is never taken for rolled back";
     /// See the book.
+    pub const HELD: &str = "no held change runs before it is released";
+    /// See the book.
     pub const ENDS: &str = "from every quiet state one undisturbed run ends up to date or with an issue";
 }
 
@@ -60,7 +62,7 @@ impl Model for Protocol {
     }
 
     fn actions(&self, state: &State, actions: &mut Vec<Action>) {
-        Self::possible(state, actions);
+        self.possible(state, actions);
     }
 
     fn next_state(&self, state: &State, action: Action) -> Option<State> {
@@ -69,7 +71,7 @@ impl Model for Protocol {
     }
 
     fn properties(&self) -> Vec<Property<Self>> {
-        properties::all()
+        properties::all(&self.bounds)
     }
 }
 
@@ -91,7 +93,7 @@ pub struct Explored {
 impl Protocol {
     /// Explores everything, or until the property is broken.
     pub fn explore(self, until: Option<&'static str>, threads: usize) -> Explored {
-        let began = Instant::now();
+        let (began, properties) = (Instant::now(), properties::all(&self.bounds));
         let mut builder = self.checker().threads(threads);
         if let Some(property) = until {
             builder = builder.finish_when(HasDiscoveries::AnyOf([property].into_iter().collect()));
@@ -99,11 +101,9 @@ impl Protocol {
         let checker = builder.spawn_bfs().join();
         let discoveries = checker.discoveries();
         let sometimes = |name: &str| {
-            properties::all()
-                .iter()
-                .any(|each| each.name == name && each.expectation == Expectation::Sometimes)
+            properties.iter().any(|each| each.name == name && each.expectation == Expectation::Sometimes)
         };
-        let all = properties::all().into_iter().map(|property| property.name);
+        let all = properties.iter().map(|property| property.name);
         let missed = all.filter(|name| sometimes(name) && !discoveries.contains_key(name)).collect();
         let mut broken: Vec<_> = discoveries
             .into_iter()

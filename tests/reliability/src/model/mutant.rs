@@ -1,4 +1,4 @@
-use super::names;
+use super::{Bounds, names};
 
 /// A piece of the protocol that is left out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -19,11 +19,17 @@ pub enum Mutant {
     UndoDeletesMarker,
     /// An append without an answer is sent again without looking whether it landed.
     BlindRetry,
+    /// A start does not look whether what is rolled back is held.
+    HoldIgnored,
+    /// A hold that was cut off is settled as an undo.
+    HoldSettledAsUndo,
+    /// The digest does not tell that something is held.
+    DigestWithoutHolds,
 }
 
 impl Mutant {
     /// All of them.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 11] = [
         Self::NoMarker,
         Self::NoFence,
         Self::NoOffice,
@@ -32,7 +38,18 @@ impl Mutant {
         Self::PlainLook,
         Self::UndoDeletesMarker,
         Self::BlindRetry,
+        Self::HoldIgnored,
+        Self::HoldSettledAsUndo,
+        Self::DigestWithoutHolds,
     ];
+
+    /// The bounds in which what is left out matters.
+    pub fn within(self, bounds: Bounds) -> Bounds {
+        match self {
+            Self::HoldIgnored | Self::HoldSettledAsUndo | Self::DigestWithoutHolds => bounds.with_hold(),
+            _ => bounds,
+        }
+    }
 
     /// What the piece is there for.
     pub fn breaks(self) -> &'static str {
@@ -41,6 +58,8 @@ impl Mutant {
             Self::NoOffice | Self::NoTokenCheck => names::STALE,
             Self::NoSequenceCheck => names::LOST,
             Self::NoFence | Self::PlainLook | Self::UndoDeletesMarker | Self::BlindRetry => names::AGREE,
+            Self::HoldIgnored | Self::HoldSettledAsUndo => names::HELD,
+            Self::DigestWithoutHolds => names::DIGEST,
         }
     }
 }

@@ -1,7 +1,7 @@
 /// How much may happen.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Bounds {
-    /// Runners; the last one may undo instead.
+    /// Runners; the last one may undo instead, or, with `hold`, undoes and holds.
     pub runners: u8,
     /// Processes that die.
     pub crashes: u8,
@@ -15,16 +15,46 @@ pub struct Bounds {
     pub forgets: u8,
     /// Whether the transactional change commits half-way by itself.
     pub ddl: bool,
+    /// Whether the last runner undoes and holds, and the one before is an operator who releases.
+    pub hold: bool,
 }
 
 impl Bounds {
     /// What the issue asks for.
-    pub const FULL: Self =
-        Self { runners: 3, crashes: 2, pauses: 1, answers: 1, failures: 1, forgets: 1, ddl: false };
+    pub const FULL: Self = Self {
+        runners: 3,
+        crashes: 2,
+        pauses: 1,
+        answers: 1,
+        failures: 1,
+        forgets: 1,
+        ddl: false,
+        hold: false,
+    };
 
     /// What a test can afford.
-    pub const QUICK: Self =
-        Self { runners: 3, crashes: 1, pauses: 1, answers: 1, failures: 1, forgets: 0, ddl: false };
+    pub const QUICK: Self = Self {
+        runners: 3,
+        crashes: 1,
+        pauses: 1,
+        answers: 1,
+        failures: 1,
+        forgets: 0,
+        ddl: false,
+        hold: false,
+    };
+
+    /// The same with two who apply, one who holds, and an operator who releases.
+    #[must_use]
+    pub fn with_hold(self) -> Self {
+        Self { runners: 4, hold: true, ..self }
+    }
+
+    /// Each with and without DDL, and with undo or hold.
+    pub fn variants(self) -> [Self; 4] {
+        let held = self.with_hold();
+        [self, Self { ddl: true, ..self }, held, Self { ddl: true, ..held }]
+    }
 }
 
 /// The two changes, in order.
@@ -44,10 +74,23 @@ pub(super) enum Said {
     RollbackFailed,
 }
 
+/// What a runner is started for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub(super) enum Role {
+pub enum Role {
+    /// To apply what is pending.
     Apply,
+    /// To undo the transactional change.
     Undo,
+    /// The same, and to hold it.
+    Hold,
+    /// To let it run again: an operator.
+    Release,
+}
+
+impl Role {
+    pub(super) fn undoes(self) -> bool {
+        matches!(self, Self::Undo | Self::Hold)
+    }
 }
 
 /// A line of the audit. Its sequence is its place.
@@ -61,11 +104,21 @@ pub(super) struct Entry {
     pub(super) epoch: u8,
 }
 
+/// What the head says to those who read nothing else.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(super) enum Digest {
+    None,
+    /// Both changes are applied.
+    All,
+    /// The transactional one is held, the other is applied.
+    AllButHeld,
+}
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) struct Head {
     pub(super) token: u8,
     pub(super) owner: u8,
-    pub(super) digest: bool,
+    pub(super) digest: Digest,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -125,6 +178,9 @@ pub(super) enum Purpose {
     Failed(Change),
     /// An undo that is settled after the fact.
     RecordUndone,
+    /// The same of one that is to be held; or there is nothing to undo, only to hold.
+    RecordHeld,
+    Release,
     StillApplied,
     UndoFailed,
     Close,
@@ -134,6 +190,7 @@ pub(super) enum Purpose {
 pub(super) enum Ending {
     UpToDate,
     Undone,
+    Released,
     Issue,
     Failed,
     LeaseLost,
@@ -179,6 +236,8 @@ pub(super) struct Runner {
     pub(super) noted: Option<Entry>,
     /// Whether the plain change is to be applied after the transactional one.
     pub(super) plain_pending: bool,
+    /// Whether the transactional change is held.
+    pub(super) held: bool,
     /// Only to judge: in which order they came to power.
     pub(super) reign: u8,
 }
@@ -186,7 +245,7 @@ pub(super) struct Runner {
 /// A request that is on its way.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(super) enum Flight {
-    Append { runner: u8, token: u8, reign: u8, expected: u8, entries: Vec<Entry>, digest: bool },
+    Append { runner: u8, token: u8, reign: u8, expected: u8, entries: Vec<Entry>, digest: Digest },
     Commit { runner: u8, role: Role, sequence: u8 },
 }
 
@@ -227,6 +286,7 @@ impl Runner {
             outranks: 0,
             noted: None,
             plain_pending: false,
+            held: false,
             reign: 0,
         }
     }
@@ -245,7 +305,7 @@ impl State {
     pub(super) fn new(bounds: &Bounds) -> Self {
         Self {
             log: Vec::new(),
-            head: Head { token: 0, owner: u8::MAX, digest: false },
+            head: Head { token: 0, owner: u8::MAX, digest: Digest::None },
             lock: Lock { token: 0, holder: None },
             target: Target {
                 fence: (0, u8::MAX),

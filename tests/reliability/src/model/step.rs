@@ -1,12 +1,14 @@
 use super::append::Answer;
-use super::state::{At, Change, Ending, Entry, Flight, Mark, Purpose, Role, Runner, Said, State, length};
+use super::state::{
+    At, Change, Digest, Ending, Entry, Flight, Mark, Purpose, Role, Runner, Said, State, length,
+};
 use super::{Mutant, Protocol};
 
 /// Something that happens.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Action {
-    /// A runner starts: to apply, or to undo.
-    Start(u8, bool),
+    /// A runner starts.
+    Start(u8, Role),
     /// A runner does its next step.
     Step(u8),
     /// A runner sends an append or a commit, and the answer does not come.
@@ -32,26 +34,35 @@ pub enum Action {
 /// What is to be done about a change.
 enum Decision {
     Skip,
+    Held,
     Apply,
     RecordApplied,
     RecordUndone,
+    RecordHeld,
     Issue,
 }
 
 impl Protocol {
-    pub(super) fn possible(state: &State, actions: &mut Vec<Action>) {
+    /// What a runner may be started for.
+    fn roles(&self, state: &State, runner: u8) -> Vec<Role> {
+        let number = usize::from(runner);
+        let recorded = |any: fn(&Entry) -> bool| state.log.iter().any(any);
+        // Whoever has nothing to undo, or to release, goes away again: it does not matter.
+        let roles: &[(Role, bool)] = match (self.bounds.hold, state.runners.len() - number) {
+            (true, 1) => &[(Role::Hold, recorded(|_| true))],
+            (true, 2) => &[(Role::Release, recorded(|entry| entry.role == Role::Hold))],
+            (false, 1) => &[(Role::Apply, true), (Role::Undo, recorded(|_| true))],
+            // These are all the same: it does not matter which of them comes first.
+            _ => &[(Role::Apply, number == 0 || state.runners[number - 1].at != At::NotStarted)],
+        };
+        roles.iter().filter(|(_, may)| *may).map(|(role, _)| *role).collect()
+    }
+
+    pub(super) fn possible(&self, state: &State, actions: &mut Vec<Action>) {
         for (runner, this) in (0_u8..).zip(&state.runners) {
             if this.at == At::NotStarted {
-                let last = usize::from(runner) + 1 == state.runners.len();
-                // The others are all the same: it does not matter which of them comes first.
-                let in_turn =
-                    last || runner == 0 || state.runners[usize::from(runner) - 1].at != At::NotStarted;
-                if in_turn {
-                    actions.push(Action::Start(runner, false));
-                }
-                if last && !state.log.is_empty() {
-                    actions.push(Action::Start(runner, true));
-                }
+                let roles = self.roles(state, runner);
+                actions.extend(roles.into_iter().map(|role| Action::Start(runner, role)));
             }
             if !this.is_running() {
                 continue;
@@ -97,11 +108,11 @@ impl Protocol {
     /// `false`: it cannot happen now, because the runner waits.
     pub(super) fn act(&self, state: &mut State, action: Action) -> bool {
         match action {
-            Action::Start(runner, undo) => {
-                let digest = state.head.digest;
+            Action::Start(runner, role) => {
+                let complete = state.head.digest != Digest::None;
                 let this = &mut state.runners[usize::from(runner)];
-                this.role = if undo { Role::Undo } else { Role::Apply };
-                if digest && !undo {
+                this.role = role;
+                if complete && role == Role::Apply {
                     this.end(At::Ended(Ending::UpToDate))
                 } else {
                     this.at = At::Lock
@@ -234,8 +245,12 @@ impl Protocol {
             this.token = state.head.token;
         }
         this.sequence = length(&state.log);
-        let complete = state.head.digest && this.role == Role::Apply;
-        this.at = if complete { At::Release(Ending::UpToDate) } else { At::Fence };
+        this.at = match this.role {
+            Role::Apply if state.head.digest != Digest::None => At::Release(Ending::UpToDate),
+            // An operator has nothing to do with the targets.
+            Role::Release => At::Read,
+            _ => At::Fence,
+        };
     }
 
     fn raise_fence(&self, state: &mut State, runner: u8) -> bool {
@@ -254,26 +269,31 @@ impl Protocol {
 
     /// Reads the latest entries and, where they are uncertain, the marker; then plans.
     fn read(&self, state: &mut State, runner: u8) -> bool {
-        if !self.fence_is_free(state) {
+        let role = state.runners[usize::from(runner)].role;
+        if role != Role::Release && !self.fence_is_free(state) {
             return false;
         }
         let latest = state.latest(Change::Transactional);
         let plain = state.latest(Change::Plain);
-        let decision = decide(state, latest.map(|(_, entry)| entry));
+        let decision = self.decide(state, latest.map(|(_, entry)| entry));
         let this = &mut state.runners[usize::from(runner)];
         state.read = state.read.max(this.reign);
         (this.epoch, this.outranks) = attempt_after(latest);
         if self.mutant == Some(Mutant::NoOffice) {
             this.sequence = length(&state.log);
         }
-        if this.role == Role::Undo {
-            let applied = latest.filter(|(_, entry)| entry.said == Said::Applied);
-            this.at = match applied {
-                Some((_, entry)) => {
+        if role != Role::Apply {
+            this.at = match latest.map(|(_, entry)| (entry.said, entry)) {
+                Some((Said::Applied, entry)) if role.undoes() => {
                     (this.epoch, this.outranks) = (entry.epoch, entry.epoch);
                     At::Append(Purpose::Started(Change::Transactional))
                 }
-                None => At::Release(Ending::Refused),
+                Some((Said::RolledBack, entry)) => match (role, entry.role) {
+                    (Role::Release, Role::Hold) => At::Append(Purpose::Release),
+                    (Role::Hold, Role::Apply | Role::Undo | Role::Release) => At::Append(Purpose::RecordHeld),
+                    _ => At::Release(Ending::Refused),
+                },
+                _ => At::Release(Ending::Refused),
             };
             return true;
         }
@@ -286,40 +306,46 @@ impl Protocol {
                 return true;
             }
         };
-        this.plain_pending = plain_is_open;
+        (this.plain_pending, this.held) = (plain_is_open, matches!(decision, Decision::Held));
         this.at = match decision {
             Decision::Issue => At::Release(Ending::Issue),
             Decision::Apply => At::Append(Purpose::Started(Change::Transactional)),
             Decision::RecordUndone => At::Append(Purpose::RecordUndone),
+            Decision::RecordHeld => At::Append(Purpose::RecordHeld),
             Decision::RecordApplied => {
                 Self::done(state, runner);
                 return true;
             }
-            Decision::Skip if plain_is_open => At::Append(Purpose::Started(Change::Plain)),
-            Decision::Skip => At::Append(Purpose::Close),
+            Decision::Skip | Decision::Held if plain_is_open => At::Append(Purpose::Started(Change::Plain)),
+            Decision::Skip | Decision::Held => At::Append(Purpose::Close),
         };
         true
     }
-}
 
-/// The decision table, for a transactional change under manual_intervention.
-fn decide(state: &State, latest: Option<Entry>) -> Decision {
-    let Some(latest) = latest else { return Decision::Apply };
-    let marker = state.target.marker;
-    let counts = marker.sequence > latest.epoch;
-    match (latest.said, latest.role) {
-        (Said::Applied, _) => Decision::Skip,
-        (Said::RolledBack, _) => Decision::Apply,
-        (_, Role::Undo) => match marker.mark {
-            Mark::Undone if counts => Decision::RecordUndone,
-            Mark::Done => Decision::RecordApplied,
-            _ => Decision::Issue,
-        },
-        (_, Role::Apply) => match marker.mark {
-            Mark::Done if counts => Decision::RecordApplied,
-            Mark::Begun | Mark::Undoing if counts => Decision::Issue,
-            _ => Decision::Apply,
-        },
+    /// The decision table, for a transactional change under manual_intervention.
+    fn decide(&self, state: &State, latest: Option<Entry>) -> Decision {
+        let Some(latest) = latest else { return Decision::Apply };
+        let marker = state.target.marker;
+        let counts = marker.sequence > latest.epoch;
+        match (latest.said, latest.role) {
+            (Said::Applied, _) => Decision::Skip,
+            (Said::RolledBack, Role::Hold) if self.mutant != Some(Mutant::HoldIgnored) => Decision::Held,
+            (Said::RolledBack, _) => Decision::Apply,
+            (_, Role::Apply | Role::Release) => match marker.mark {
+                Mark::Done if counts => Decision::RecordApplied,
+                Mark::Begun | Mark::Undoing if counts => Decision::Issue,
+                _ => Decision::Apply,
+            },
+            (_, role) => match marker.mark {
+                Mark::Undone if !counts => Decision::Issue,
+                Mark::Undone if role == Role::Undo || self.mutant == Some(Mutant::HoldSettledAsUndo) => {
+                    Decision::RecordUndone
+                }
+                Mark::Undone => Decision::RecordHeld,
+                Mark::Done => Decision::RecordApplied,
+                _ => Decision::Issue,
+            },
+        }
     }
 }
 
@@ -327,8 +353,9 @@ fn decide(state: &State, latest: Option<Entry>) -> Decision {
 fn attempt_after(latest: Option<(u8, Entry)>) -> (u8, u8) {
     match latest {
         None => (0, 0),
-        Some((sequence, Entry { said: Said::RolledBack, role: Role::Undo, .. })) => (sequence, sequence),
-        Some((sequence, entry)) if entry.said == Said::RolledBack => (entry.epoch, sequence),
+        Some((sequence, entry)) if entry.said == Said::RolledBack => {
+            (if entry.role == Role::Apply { entry.epoch } else { sequence }, sequence)
+        }
         Some((_, entry)) => (entry.epoch, entry.epoch),
     }
 }
@@ -340,7 +367,7 @@ impl Protocol {
         state.lock.holder = None;
         let runner = u8::try_from(state.runners.len()).unwrap_or(u8::MAX);
         state.runners.push(Runner::new());
-        self.act(&mut state, Action::Start(runner, false));
+        self.act(&mut state, Action::Start(runner, Role::Apply));
         for _ in 0..64 {
             if let At::Ended(ending) = state.runners[usize::from(runner)].at {
                 return (state, Some(ending));

@@ -115,7 +115,7 @@ impl Protocol {
                 state.target.half = false;
                 Mark::Done
             }
-            Role::Undo => {
+            _ => {
                 state.target.times = state.target.times.saturating_sub(1);
                 state.target.half = false;
                 if self.mutant == Some(Mutant::UndoDeletesMarker) { Mark::None } else { Mark::Undone }
@@ -139,15 +139,15 @@ impl Protocol {
         let Runner { role, sequence, .. } = state.runners[usize::from(runner)];
         let marker = state.target.marker;
         let own = marker.runner == runner && marker.sequence == sequence;
-        let purpose = match (own.then_some(marker.mark), role) {
-            (Some(Mark::Done), Role::Apply) | (Some(Mark::Undone), Role::Undo) => {
+        let purpose = match (own.then_some(marker.mark), role.undoes()) {
+            (Some(Mark::Done), false) | (Some(Mark::Undone), true) => {
                 Self::done(state, runner);
                 return true;
             }
-            (Some(Mark::Begun), Role::Apply) => Purpose::Failed(Change::Transactional),
-            (Some(Mark::Undoing), Role::Undo) => Purpose::UndoFailed,
-            (_, Role::Apply) => Purpose::NothingDone,
-            (_, Role::Undo) => Purpose::StillApplied,
+            (Some(Mark::Begun), false) => Purpose::Failed(Change::Transactional),
+            (Some(Mark::Undoing), true) => Purpose::UndoFailed,
+            (_, false) => Purpose::NothingDone,
+            (_, true) => Purpose::StillApplied,
         };
         state.runners[usize::from(runner)].at = At::Append(purpose);
         true

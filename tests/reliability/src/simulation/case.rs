@@ -2,8 +2,8 @@ use std::fmt;
 use std::sync::Arc;
 
 use clap::ValueEnum;
-use flamingock_core::RunErrorKind;
-use flamingock_core::report::ChangeOutcome;
+use flamingock_core::report::{ChangeOutcome, Report};
+use flamingock_core::{RunError, RunErrorKind};
 use futures_util::stream::{FuturesUnordered, StreamExt};
 use jiff::SignedDuration;
 use tokio::time::{Instant, sleep};
@@ -11,7 +11,7 @@ use tokio::time::{Instant, sleep};
 use super::line::{Line, note};
 use super::runner::{Ended, process, rule, settings};
 use super::weather::{Odds, Partition, REST, Start, Task, Weather};
-use crate::house::{Checker, Content, Flaw, House, LAST, Machine, app, clear_away};
+use crate::house::{Checker, Content, Flaw, House, LAST, Machine, app, clear_away, release};
 
 /// How often an operator may have to rule until everything is up to date.
 const RULINGS: usize = 4;
@@ -42,6 +42,8 @@ pub struct Outcome {
     pub contested: bool,
     /// Whether an operator was needed in the end.
     pub ruled: bool,
+    /// Whether something was held in the end.
+    pub held: bool,
 }
 
 impl Case {
@@ -108,25 +110,23 @@ impl Run<'_> {
         self.checker.stale = self.outcome.contested;
     }
 
-    /// One undisturbed run ends up to date or with an issue; and an operator finds the way out.
+    /// One undisturbed run ends up to date or with an issue; an operator finds the way out; and what is
+    /// held is applied when it is released.
     async fn calm(&mut self) {
         note(&self.house, self.began, 0, || "--- everything has come to rest".to_owned());
         self.checker.always(&self.house, "after everything has come to rest").await;
         for attempt in 0..=RULINGS {
-            let (line, machine) = self.undisturbed(LAST + attempt);
-            let app = app(&line, &machine, &self.weather.changes, settings);
-            let result = machine.live(async move { app.run().await }).await;
-            line.note(|| match &result {
-                Ok(report) => format!("=== ended: {}", report.status),
-                Err(error) if error.kind() == RunErrorKind::Issue => format!("=== ended: {error}"),
-                Err(error) => format!("=== ended: {:?}", error.kind()),
-            });
+            let result = self.starts(LAST + attempt).await;
             if attempt == 0 {
                 self.checker.last(&self.house, &result).await;
             }
             match result {
-                Ok(_) => {
+                Ok(report) => {
                     self.checker.always(&self.house, "at the end").await;
+                    if report.changes.held > 0 {
+                        self.outcome.held = true;
+                        self.release().await;
+                    }
                     return;
                 }
                 Err(error) if error.kind() == RunErrorKind::Issue && attempt < RULINGS => {
@@ -142,6 +142,35 @@ impl Run<'_> {
                 }
             }
         }
+    }
+
+    /// The application, undisturbed.
+    async fn starts(&mut self, number: usize) -> Result<Report, RunError> {
+        let (line, machine) = self.undisturbed(number);
+        let app = app(&line, &machine, &self.weather.changes, settings);
+        let result = machine.live(async move { app.run().await }).await;
+        line.note(|| match &result {
+            Ok(report) => format!("=== ended: {}", report.status),
+            Err(error) if error.kind() == RunErrorKind::Issue => format!("=== ended: {error}"),
+            Err(error) => format!("=== ended: {:?}", error.kind()),
+        });
+        result
+    }
+
+    /// Releases what is held, and starts once more.
+    async fn release(&mut self) {
+        const WHEN: &str = "after everything was released";
+        let (line, machine) = self.undisturbed(LAST + RULINGS + 1);
+        let app = app(&line, &machine, &self.weather.changes, settings);
+        let released = machine.live(async move { release(&app.operator()).await }).await;
+        if let Err(error) = released {
+            self.checker.violated(WHEN, format!("an operator cannot release: {error}"));
+        }
+        if let Err(error) = self.starts(LAST + RULINGS + 2).await {
+            self.checker.violated(WHEN, format!("a start ends with {:?}", error.kind()));
+        }
+        self.checker.always(&self.house, WHEN).await;
+        self.checker.released(&self.house, WHEN).await;
     }
 
     /// Clears away what is there by half, and rules on every issue.

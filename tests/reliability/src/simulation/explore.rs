@@ -24,6 +24,8 @@ pub struct Tally {
     pub contested: u64,
     /// Seeds in which an operator was needed in the end.
     pub ruled: u64,
+    /// Seeds in which something was held in the end.
+    pub held: u64,
     /// What was broken first, with how often, and a seed.
     pub kinds: BTreeMap<String, (u64, u64)>,
     /// The seeds that broke something, in order.
@@ -68,6 +70,7 @@ impl Tally {
         self.died += outcome.died;
         self.contested += u64::from(outcome.contested);
         self.ruled += u64::from(outcome.ruled);
+        self.held += u64::from(outcome.held);
         if !outcome.violations.is_empty() {
             self.broken.push(outcome.case.seed);
             let kind = self.kinds.entry(outcome.violations[0].clone()).or_insert((0, outcome.case.seed));
@@ -89,6 +92,7 @@ impl fmt::Display for Tally {
         writeln!(f, "starts that died:                 {}", self.died)?;
         writeln!(f, "seeds with two runs at once:      {}", self.contested)?;
         writeln!(f, "seeds that needed an operator:    {}", self.ruled)?;
+        writeln!(f, "seeds that held a change:         {}", self.held)?;
         writeln!(f, "seeds with violations:            {}", self.broken.len())?;
         write!(f, "seconds:                          {:.1}", self.took.as_secs_f64())
     }

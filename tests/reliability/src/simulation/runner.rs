@@ -2,13 +2,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use fastrand::Rng;
-use flamingock_core::operate::{Resolution, Ruling, Standing};
+use flamingock_core::operate::{Resolution, Ruling, Standing, Undo};
 use flamingock_core::{Flamingock, FlamingockBuilder, RunError};
 use tokio::time::{Instant, sleep};
 
 use super::line::Line;
 use super::weather::{Blow, LEASE, LOCK_WAIT, OPERATION_TIMEOUT, Task};
-use crate::house::{ChangeSpec, Content, House, Life, Machine, app, undoable};
+use crate::house::{ChangeSpec, Content, House, Life, Machine, app, holdable, release, undoable};
 
 /// How a process ended.
 #[derive(Debug)]
@@ -26,24 +26,22 @@ pub(super) async fn process(line: &Arc<Line>, changes: &[ChangeSpec]) -> Ended {
     let app = app(line, &machine, changes, settings);
     let ended = match line.start.task {
         Task::Apply => drive(line, machine.live(applied(app))).await,
-        Task::Undo => {
-            let mut ids = undoable(&line.house, changes).await;
-            let mut rng = Rng::with_seed(line.start.seed);
-            ids.retain(|_| rng.u8(..3) > 0);
-            // A change without a transaction that is an issue can be compensated by an undo.
-            let issue = changes.iter().find(|spec| spec.rollback && !spec.kind.is_transactional());
-            if let (true, Some(spec)) = (ids.is_empty(), issue) {
-                ids.push(spec.id);
-            }
-            if ids.is_empty() {
+        task @ (Task::Undo | Task::Hold) => {
+            let hold = task == Task::Hold;
+            let changes = chosen(line, changes, hold).await;
+            if changes.is_empty() {
                 return Ended::Idle;
             }
-            line.note(|| format!("undoes {ids:?}"));
-            drive(
-                line,
-                machine.live(async move { app.undo(&ids).await.map(|report| report.status.to_string()) }),
-            )
-            .await
+            line.note(|| format!("undoes {changes:?}"));
+            let undo = Undo { changes, hold, ..Undo::default() };
+            let undone = async move { app.undo_with(&undo).await.map(|report| report.status.to_string()) };
+            drive(line, machine.live(undone)).await
+        }
+        Task::Release => {
+            let operator = app.operator().lock_wait(LOCK_WAIT);
+            let released =
+                async move { release(&operator).await.map(|entries| format!("released {}", entries.len())) };
+            drive(line, machine.live(released)).await
         }
         Task::Rule => {
             let (house, changes) = (Arc::clone(&line.house), changes.to_vec());
@@ -57,6 +55,20 @@ pub(super) async fn process(line: &Arc<Line>, changes: &[ChangeSpec]) -> Ended {
         Ended::Idle => "=== has nothing to do".to_owned(),
     });
     ended
+}
+
+/// Some of what can be undone.
+async fn chosen(line: &Line, changes: &[ChangeSpec], hold: bool) -> Vec<String> {
+    let house = &line.house;
+    let mut ids = if hold { holdable(house, changes).await } else { undoable(house, changes).await };
+    let mut rng = Rng::with_seed(line.start.seed);
+    ids.retain(|_| rng.u8(..3) > 0);
+    // A change without a transaction that is an issue can be compensated by an undo.
+    let issue = changes.iter().find(|spec| spec.rollback && !spec.kind.is_transactional());
+    if let (true, Some(spec)) = (ids.is_empty(), issue) {
+        ids.push(spec.id);
+    }
+    ids.into_iter().map(str::to_owned).collect()
 }
 
 pub(super) fn settings(builder: FlamingockBuilder) -> FlamingockBuilder {

@@ -51,6 +51,10 @@ pub(super) enum Task {
     Apply,
     /// Undoes some of what can be undone.
     Undo,
+    /// The same, and holds it; and some of what is rolled back already.
+    Hold,
+    /// An operator releases what is held.
+    Release,
     /// An operator looks at the targets and rules on what is an issue.
     Rule,
 }
@@ -153,9 +157,11 @@ fn start(
     [crashes, pauses]: [bool; 2],
     skewed: bool,
 ) -> Start {
-    let task = match rng.u8(..12) {
-        0..8 => Task::Apply,
-        8..11 => Task::Undo,
+    let task = match rng.u8(..16) {
+        0..9 => Task::Apply,
+        9..12 => Task::Undo,
+        12..14 => Task::Hold,
+        14 => Task::Release,
         _ => Task::Rule,
     };
     let mut blows = Vec::new();
