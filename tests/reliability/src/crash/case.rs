@@ -46,7 +46,7 @@ enum Ended {
 
 /// What a process has done.
 enum Done {
-    Ran(Report),
+    Ran(Box<Report>),
     Released(Vec<AuditEntry>),
 }
 
@@ -115,7 +115,7 @@ impl Case<'_> {
         self.outcome.outlived = self.world.outlived();
         self.checker.always(&self.world.house, "after everything has arrived").await;
         let last = match self.undisturbed(LAST, Task::Apply).await {
-            Some(Ok(Done::Ran(report))) => Ok(report),
+            Some(Ok(Done::Ran(report))) => Ok(*report),
             Some(Err(error)) => Err(error),
             Some(Ok(Done::Released(_))) | None => return,
         };
@@ -232,12 +232,16 @@ impl Case<'_> {
         };
         Some(machine.live(async move {
             match task {
-                Task::Apply => app.run().await.map(Done::Ran),
-                Task::Undo | Task::Hold => app.undo_with(&undo).await.map(Done::Ran),
+                Task::Apply => ran(app.run().await),
+                Task::Undo | Task::Hold => ran(app.undo_with(&undo).await),
                 Task::Release => release(&app.operator()).await.map(Done::Released),
             }
         }))
     }
+}
+
+fn ran(result: Result<Report, RunError>) -> Result<Done, RunError> {
+    result.map(|report| Done::Ran(Box::new(report)))
 }
 
 /// Lets a run go on until it ends, dies or stands still.
