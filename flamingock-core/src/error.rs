@@ -111,6 +111,11 @@ impl Stop {
         )
     }
 
+    /// What an operator asks for is not done.
+    pub(crate) fn refused(message: impl Into<String>) -> Self {
+        Self::new(RunErrorKind::Refused, message)
+    }
+
     /// The run was told to stop.
     pub(crate) fn cancelled() -> Self {
         let message = "the run was cancelled; what was applied is recorded, the next start goes on from here";

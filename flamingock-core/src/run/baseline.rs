@@ -5,7 +5,7 @@ use super::lease::HeldLease;
 use crate::audit::{AuditEntry, AuditState, Evidence, Operation};
 use crate::builder::Flamingock;
 use crate::change::TargetState;
-use crate::error::{RunError, RunErrorKind, Stop};
+use crate::error::{RunError, Stop};
 use crate::operate::Baseline;
 use crate::plan::{Attempt, Verified, is_applied};
 
@@ -35,7 +35,7 @@ impl Run<'_> {
     async fn baseline(&mut self, lease: &HeldLease, baseline: &Baseline) -> Result<Vec<AuditEntry>, Stop> {
         let app = self.app;
         let Some(last) = app.pipeline.changes().position(|(_, change)| change.id == baseline.to) else {
-            return Err(Stop::new(RunErrorKind::Refused, app.pipeline.unknown(&baseline.to)));
+            return Err(Stop::refused(app.pipeline.unknown(&baseline.to)));
         };
         let office = self.take_office(lease).await?;
         let token = office.token;
@@ -86,7 +86,7 @@ impl Run<'_> {
         }
         if !refused.is_empty() {
             let message = format!("nothing was recorded: {}", refused.join("; "));
-            return Err(Stop::new(RunErrorKind::Refused, message));
+            return Err(Stop::refused(message));
         }
         journal.write_all(entries).await.map_err(|error| self.append_stop(&journal, error))
     }

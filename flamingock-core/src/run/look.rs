@@ -3,7 +3,7 @@ use super::within::retrying;
 use crate::BackendErrorKind;
 use crate::audit::{AuditEntry, ChainHash, EntryFilter};
 use crate::builder::Flamingock;
-use crate::error::{RunError, RunErrorKind, Stop};
+use crate::error::{RunError, Stop};
 use crate::operate::{
     ChainCheck, ChainFinding, ChainReport, Examination, MarkerSeen, Preview, SavedPlan, Status, TargetCheck,
     UndoSelection, Validation, Verdict, decision_for_people, standing,
@@ -115,7 +115,7 @@ impl Run<'_> {
 
     async fn examine(&mut self, id: &str) -> Result<Examination, Stop> {
         let Some((_, change)) = self.app.pipeline.changes().find(|(_, change)| change.id == id) else {
-            return Err(Stop::new(RunErrorKind::Refused, self.app.pipeline.unknown(id)));
+            return Err(Stop::refused(self.app.pipeline.unknown(id)));
         };
         let (_, token, mut latest) = self.known().await?;
         let entry = latest.remove(id);
@@ -150,8 +150,7 @@ impl Run<'_> {
             UndoSelection::Tag(name) => self.tagged(name).await?,
             _ => None,
         };
-        let refused =
-            |message: String| Stop::new(RunErrorKind::Refused, format!("nothing was undone: {message}"));
+        let refused = |message: String| Stop::refused(format!("nothing was undone: {message}"));
         let ids = selection.changes(&latest, tagged).map_err(refused)?;
         if ids.is_empty() {
             return Err(refused("no applied change is among those".to_owned()));

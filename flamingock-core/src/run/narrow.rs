@@ -1,7 +1,7 @@
 use super::context::Run;
 use crate::audit::Head;
 use crate::builder::Flamingock;
-use crate::error::{RunError, RunErrorKind, Stop};
+use crate::error::{RunError, Stop};
 use crate::operate::Only;
 use crate::pipeline::{Pipeline, PipelineStage};
 use crate::plan::{Plan, StagePlan};
@@ -26,7 +26,7 @@ impl Flamingock {
 }
 
 fn known(pipeline: &Pipeline, only: &Only) -> Result<(), Stop> {
-    let refuse = |message: String| Err(Stop::new(RunErrorKind::Refused, message));
+    let refuse = |message: String| Err(Stop::refused(message));
     let quoted = |names: Vec<&str>| format!("`{}`", names.join("`, `"));
     for name in &only.stages {
         if !pipeline.stages.iter().any(|stage| stage.name == *name) {
@@ -51,7 +51,7 @@ impl Run<'_> {
             (true, false) => "the application's changes are not those of the plan".to_owned(),
         };
         let message = format!("the plan no longer holds: {what}. Nothing was applied; make a new plan");
-        Err(Stop::new(RunErrorKind::Refused, message))
+        Err(Stop::refused(message))
     }
 
     /// What is to be run of the pipeline. Issues block their stage also where they are left out.

@@ -1,6 +1,5 @@
 //! Whether an operator may rule so. No I/O.
 
-use super::rule::refused;
 use crate::audit::{AuditEntry, AuditState, Evidence, TxStrategy};
 use crate::change::TargetState;
 use crate::error::Stop;
@@ -58,7 +57,7 @@ pub(super) fn permitted(
     let again = entry.state == Some(AuditState::ManualMarkedAsRolledBack)
         && ruling.resolution == Resolution::RolledBack;
     match contradiction {
-        Some((by, what)) if !ruling.force => Err(refused(format!(
+        Some((by, what)) if !ruling.force => Err(Stop::refused(format!(
             "the target does not agree that change `{id}` is {}: by its {by} it {what}. Look again, or bring \
              the target to what you rule. To rule all the same, do so with --force",
             ruling.resolution
@@ -90,37 +89,38 @@ fn by_standing(
         // Whoever is at it has the lock: waiting for it tells.
         Standing::Running => Ok(()),
         Standing::RolledBack if again && ruling.force => Ok(()),
-        Standing::RolledBack if again => Err(refused(format!(
+        Standing::RolledBack if again => Err(Stop::refused(format!(
             "change `{id}` was ruled rolled back already (entry {}). If a start still calls it an issue, the \
              target's marker says that it is applied: rule again with --force to overrule the marker",
             entry.sequence
         ))),
-        Standing::Applied if ruling.resolution == Resolution::Applied => {
-            Err(refused(format!("change `{id}` is applied already: {state} (entry {})", entry.sequence)))
-        }
-        Standing::Held if ruling.resolution == Resolution::RolledBack => Err(refused(format!(
+        Standing::Applied if ruling.resolution == Resolution::Applied => Err(Stop::refused(format!(
+            "change `{id}` is applied already: {state} (entry {})",
+            entry.sequence
+        ))),
+        Standing::Held if ruling.resolution == Resolution::RolledBack => Err(Stop::refused(format!(
             "change `{id}` is rolled back and held (entry {}): `flamingock release {id}` lets it run again",
             entry.sequence
         ))),
         Standing::Applied | Standing::RolledBack | Standing::Held if ruling.correct => Ok(()),
         Standing::Failing if clean && ruling.correct => Ok(()),
-        Standing::Applied | Standing::RolledBack | Standing::Held => Err(refused(format!(
+        Standing::Applied | Standing::RolledBack | Standing::Held => Err(Stop::refused(format!(
             "change `{id}` is settled: {state} (entry {}). To correct that, rule with --override",
             entry.sequence
         ))),
-        Standing::Failing if clean => Err(refused(format!(
+        Standing::Failing if clean => Err(Stop::refused(format!(
             "change `{id}` is no issue: the target has nothing of it ({state}, entry {}), and the next start \
              tries it again. To rule all the same, do so with --override",
             entry.sequence
         ))),
         Standing::Uncertain | Standing::Failing if ruling.force || agrees => Ok(()),
-        Standing::Failing => Err(refused(format!(
+        Standing::Failing => Err(Stop::refused(format!(
             "change `{id}` may be retried (ALWAYS_RETRY): the next start applies it again and settles it. To rule \
              all the same, do so with --force"
         ))),
         // The target was asked, and whether it agrees is the next question.
         Standing::Uncertain if said.is_some() => Ok(()),
-        Standing::Uncertain => Err(refused(format!(
+        Standing::Uncertain => Err(Stop::refused(format!(
             "change `{id}` is merely uncertain: the next start asks the target's marker and settles it. Start the \
              application, or ask with `flamingock issue check`. To rule all the same, do so with --force"
         ))),

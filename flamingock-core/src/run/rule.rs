@@ -9,7 +9,7 @@ use super::permit::{permitted, said};
 use super::within::retrying;
 use crate::audit::{AuditEntry, AuditState, EntryFilter, Evidence, Operation};
 use crate::builder::Flamingock;
-use crate::error::{RunError, RunErrorKind, Stop};
+use crate::error::{RunError, Stop};
 use crate::lock::Holder;
 use crate::operate::{Ruled, Ruling, Standing, did_you_mean, standing};
 use crate::pipeline::PipelineChange;
@@ -79,7 +79,7 @@ impl Run<'_> {
         };
         if before.sequence != looked_at {
             // What the operator knows of the target is from before that.
-            return Err(refused(format!(
+            return Err(Stop::refused(format!(
                 "while the lock was waited for, another run recorded {} for `{}` (entry {}): look at the target \
                  again, then rule",
                 before.state.map_or("something", AuditState::as_str),
@@ -149,7 +149,7 @@ impl Run<'_> {
     pub(crate) async fn tag(&mut self, name: &str, operator: &str) -> Result<AuditEntry, Stop> {
         self.must_be_known().await?;
         if let Some(bad) = crate::pipeline::bad_name("tag", name) {
-            return Err(refused(bad));
+            return Err(Stop::refused(bad));
         }
         let lease = self.lock().await?;
         let tagged = self.tag_in_office(&lease, name, operator).await;
@@ -165,7 +165,10 @@ impl Run<'_> {
     ) -> Result<AuditEntry, Stop> {
         let mut journal = self.journal(lease).await?;
         if let Some(sequence) = self.tagged(name).await? {
-            return Err(refused(format!("the tag `{}` is taken, by entry {sequence}", name.escape_debug())));
+            return Err(Stop::refused(format!(
+                "the tag `{}` is taken, by entry {sequence}",
+                name.escape_debug()
+            )));
         }
         let remark = Remark::plain(Operation::Tag, operator, "");
         self.write(&mut journal, None, remark, Some(name)).await
@@ -229,7 +232,7 @@ impl Run<'_> {
             return Ok(());
         }
         let (history, address) = (&self.app.settings.history, self.app.store.address());
-        Err(refused(format!("there is no history `{history}` in {address}: check service and tenant")))
+        Err(Stop::refused(format!("there is no history `{history}` in {address}: check service and tenant")))
     }
 
     async fn lock(&self) -> Result<HeldLease, Stop> {
@@ -278,7 +281,7 @@ impl Run<'_> {
 
 fn unknown(id: &str, latest: &Latest) -> Stop {
     let near = did_you_mean(id, latest.keys().map(String::as_str));
-    refused(format!("the audit knows no change `{}`{near}", id.escape_debug()))
+    Stop::refused(format!("the audit knows no change `{}`{near}", id.escape_debug()))
 }
 
 /// The newest entries of these changes, each of which holds it.
@@ -289,7 +292,7 @@ fn all_held<'l>(changes: &[String], latest: &'l Latest) -> Result<Vec<&'l AuditE
         if standing(entry, None) != Standing::Held {
             let state = entry.state.map_or("IMPORTED", AuditState::as_str);
             let (id, sequence) = (id.escape_debug(), entry.sequence);
-            return Err(refused(format!(
+            return Err(Stop::refused(format!(
                 "nothing was released: change `{id}` is not held, it is {state} ({}, entry {sequence})",
                 entry.operation
             )));
@@ -301,13 +304,9 @@ fn all_held<'l>(changes: &[String], latest: &'l Latest) -> Result<Vec<&'l AuditE
     Ok(entries)
 }
 
-pub(super) fn refused(message: impl Into<String>) -> Stop {
-    Stop::new(RunErrorKind::Refused, message)
-}
-
 fn required(what: &str, text: &str) -> Result<(), Stop> {
     if text.trim().is_empty() {
-        Err(refused(format!("a {what} is required, for those who read the audit later")))
+        Err(Stop::refused(format!("a {what} is required, for those who read the audit later")))
     } else {
         Ok(())
     }

@@ -223,7 +223,7 @@ impl Run<'_> {
         }
         if !refused.is_empty() {
             let message = format!("nothing was undone: {}", refused.join("; "));
-            return Err(Stop::new(RunErrorKind::Refused, message));
+            return Err(Stop::refused(message));
         }
         chosen.sort_by_key(|undoable| std::cmp::Reverse(undoable.latest.sequence));
         Ok(chosen)
