@@ -1,30 +1,7 @@
 use std::ffi::OsString;
 use std::path::PathBuf;
 
-use clap::{Args, Parser, Subcommand, ValueEnum};
-
-use crate::commands;
-
-/// See, plan, apply, undo and rule on the changes of a service.
-///
-/// Works straight on the audit store. What needs the application's code (plan, apply, undo, validate,
-/// issue check, audit baseline) starts the application: `--app PATH -- ARGS`.
-#[derive(Debug, Parser)]
-#[command(
-    name = "flamingock",
-    version,
-    max_term_width = 100,
-    after_help = "Exit codes: 0 ok, 1 failed, 2 wrong usage, 3 pending changes or open issues where asked to \
-                  check, 4 locked by another run, 126 application not found.\n\n\
-                  Example:\n  flamingock status --audit-store sqlite://audit.db --service orders"
-)]
-pub(crate) struct Cli {
-    #[command(flatten)]
-    pub(crate) global: Global,
-
-    #[command(subcommand)]
-    pub(crate) command: Command,
-}
+use clap::{Args, ValueEnum};
 
 /// What every command takes.
 #[derive(Debug, Clone, Args)]
@@ -98,62 +75,4 @@ impl Level {
             Self::Trace => "trace",
         }
     }
-}
-
-#[derive(Debug, Subcommand)]
-pub(crate) enum Command {
-    Status(commands::status::Args),
-    /// Run the application's changes
-    #[command(subcommand)]
-    Execute(Execute),
-    Plan(commands::plan::Args),
-    Validate(commands::validate::Args),
-    Undo(commands::undo::Args),
-    Release(commands::release::Args),
-    /// Changes that need an operator
-    #[command(subcommand)]
-    Issue(Issue),
-    /// What was done, and rulings on it
-    #[command(subcommand)]
-    Audit(Audit),
-    /// The lock on a history
-    #[command(subcommand)]
-    Lock(Lock),
-    Tag(commands::tag::Args),
-    New(commands::new::Args),
-    Doctor(commands::doctor::Args),
-    Completions(commands::completions::Args),
-    #[command(hide = true)]
-    Man(commands::man::Args),
-}
-
-#[derive(Debug, Subcommand)]
-pub(crate) enum Execute {
-    Apply(commands::apply::Args),
-}
-
-#[derive(Debug, Subcommand)]
-pub(crate) enum Issue {
-    #[command(visible_alias = "ls")]
-    List(commands::issue_list::Args),
-    #[command(visible_alias = "describe")]
-    Get(commands::issue_get::Args),
-    Check(commands::issue_check::Args),
-}
-
-#[derive(Debug, Subcommand)]
-pub(crate) enum Audit {
-    #[command(visible_alias = "ls")]
-    List(commands::audit_list::Args),
-    Show(commands::audit_show::Args),
-    Fix(commands::audit_fix::Args),
-    Baseline(commands::audit_baseline::Args),
-    Verify(commands::audit_verify::Args),
-    Export(commands::audit_export::Args),
-}
-
-#[derive(Debug, Subcommand)]
-pub(crate) enum Lock {
-    Status(commands::lock_status::Args),
-    Release(commands::lock_release::Args),
 }

@@ -4,9 +4,9 @@
 //! application for (`--app`). An application can have the same commands as its own: [`main`].
 //!
 //! ```text
-//! args         what can be typed           config, secret   flamingock.toml
+//! commands/    what can be typed: one file per command, and what it does
+//! args         what every command takes    config, secret   flamingock.toml
 //! session      who is asked: a store, an application in this process (or started: child)
-//! commands/    one file per command: what is done
 //! render/      how it is shown             output           text, or JSON in one envelope
 //! ```
 
@@ -28,7 +28,7 @@ use std::process::ExitCode;
 use clap::{CommandFactory as _, FromArgMatches as _};
 use flamingock_core::{Flamingock, FlamingockBuilder};
 
-use crate::args::Cli;
+use crate::commands::Cli;
 use crate::error::Problem;
 use crate::output::Output;
 use crate::session::Session;
@@ -92,7 +92,9 @@ fn divided(mut args: Vec<OsString>) -> (Vec<OsString>, Vec<OsString>) {
 async fn execute(args: Vec<OsString>, app: Option<Flamingock>) -> ExitCode {
     let (args, app_args) = divided(args);
     let early = Output::before(&args);
-    let parsed = early.command(app.is_some()).try_get_matches_from(&args);
+    let parser = command().color(early.choice());
+    let parser = if app.is_some() { parser.bin_name(output::program()) } else { parser };
+    let parsed = parser.try_get_matches_from(&args);
     let cli = match parsed.and_then(|matches| Cli::from_arg_matches(&matches)) {
         Ok(cli) => Cli { global: args::Global { app_args, ..cli.global }, ..cli },
         Err(error) => return early.usage(&error),

@@ -8,7 +8,7 @@ use clap::error::ErrorKind;
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use crate::args::{Cli, Global};
+use crate::args::Global;
 use crate::error::{Problem, Result};
 
 /// Version of the JSON answers. A field may be added under the same number.
@@ -70,11 +70,9 @@ impl Output {
         Self { json: has("--json"), quiet: false, name: "flamingock", colour: colours(has("--no-color")) }
     }
 
-    /// The parser, as it is shown here.
-    pub(crate) fn command(&self, embedded: bool) -> clap::Command {
-        let choice = if self.colour { ColorChoice::Auto } else { ColorChoice::Never };
-        let command = <Cli as clap::CommandFactory>::command().color(choice);
-        if embedded { command.bin_name(program()) } else { command }
+    /// Whether what the parser shows may have colours.
+    pub(crate) fn choice(&self) -> ColorChoice {
+        if self.colour { ColorChoice::Auto } else { ColorChoice::Never }
     }
 
     /// What was typed is not understood, or help was asked for.

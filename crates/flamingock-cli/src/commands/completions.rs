@@ -1,5 +1,7 @@
+use clap::CommandFactory as _;
 use clap_complete::Shell;
 
+use super::Cli;
 use crate::error::Result;
 use crate::output::Done;
 
@@ -16,7 +18,7 @@ pub(crate) struct Args {
 
 pub(crate) fn run(args: &Args) -> Result<Done> {
     let mut script = Vec::new();
-    clap_complete::generate(args.shell, &mut crate::command(), "flamingock", &mut script);
+    clap_complete::generate(args.shell, &mut Cli::command(), "flamingock", &mut script);
     let script = String::from_utf8_lossy(&script).into_owned();
     Done::new(&script, script.clone())
 }

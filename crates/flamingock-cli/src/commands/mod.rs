@@ -25,10 +25,91 @@ pub(crate) mod validate;
 
 mod shared;
 
-use crate::args::{Audit, Command, Execute, Issue, Lock};
+use clap::{Parser, Subcommand};
+
+use crate::args::Global;
 use crate::error::Result;
 use crate::output::Done;
 use crate::session::Session;
+
+/// See, plan, apply, undo and rule on the changes of a service.
+///
+/// Works straight on the audit store. What needs the application's code (plan, apply, undo, validate,
+/// issue check, audit baseline) starts the application: `--app PATH -- ARGS`.
+#[derive(Debug, Parser)]
+#[command(
+    name = "flamingock",
+    version,
+    max_term_width = 100,
+    after_help = "Exit codes: 0 ok, 1 failed, 2 wrong usage, 3 pending changes or open issues where asked to \
+                  check, 4 locked by another run, 126 application not found.\n\n\
+                  Example:\n  flamingock status --audit-store sqlite://audit.db --service orders"
+)]
+pub(crate) struct Cli {
+    #[command(flatten)]
+    pub(crate) global: Global,
+
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    Status(status::Args),
+    /// Run the application's changes
+    #[command(subcommand)]
+    Execute(Execute),
+    Plan(plan::Args),
+    Validate(validate::Args),
+    Undo(undo::Args),
+    Release(release::Args),
+    /// Changes that need an operator
+    #[command(subcommand)]
+    Issue(Issue),
+    /// What was done, and rulings on it
+    #[command(subcommand)]
+    Audit(Audit),
+    /// The lock on a history
+    #[command(subcommand)]
+    Lock(Lock),
+    Tag(tag::Args),
+    New(new::Args),
+    Doctor(doctor::Args),
+    Completions(completions::Args),
+    #[command(hide = true)]
+    Man(man::Args),
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Execute {
+    Apply(apply::Args),
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Issue {
+    #[command(visible_alias = "ls")]
+    List(issue_list::Args),
+    #[command(visible_alias = "describe")]
+    Get(issue_get::Args),
+    Check(issue_check::Args),
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Audit {
+    #[command(visible_alias = "ls")]
+    List(audit_list::Args),
+    Show(audit_show::Args),
+    Fix(audit_fix::Args),
+    Baseline(audit_baseline::Args),
+    Verify(audit_verify::Args),
+    Export(audit_export::Args),
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Lock {
+    Status(lock_status::Args),
+    Release(lock_release::Args),
+}
 
 /// As it is typed, and as the JSON answer calls it.
 pub(crate) fn name(command: &Command) -> &'static str {
