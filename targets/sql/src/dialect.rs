@@ -41,7 +41,7 @@ pub trait TargetDialect: Dialect {
     fn session_options(options: &Options<Self>, limits: &Limits) -> Options<Self>;
 
     /// Begins the transaction of a change. The fence is not locked by it, but by the next statement.
-    fn begin_change(limits: &Limits) -> String;
+    fn begin_change(options: &Options<Self>, limits: &Limits) -> String;
 
     /// Prepares a connection for a change without a transaction, if it needs that.
     fn begin_plain(limits: &Limits) -> Option<String> {

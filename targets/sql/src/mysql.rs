@@ -104,8 +104,8 @@ impl TargetDialect for MySql {
         options.clone()
     }
 
-    fn begin_change(limits: &Limits) -> String {
-        format!("{}; {}", settings(limits, "0"), Self::BEGIN)
+    fn begin_change(_options: &MySqlConnectOptions, limits: &Limits) -> String {
+        Self::begin_look(limits)
     }
 
     fn begin_plain(limits: &Limits) -> Option<String> {
@@ -113,7 +113,7 @@ impl TargetDialect for MySql {
     }
 
     fn begin_look(limits: &Limits) -> String {
-        Self::begin_change(limits)
+        format!("{}; {}", settings(limits, "0"), Self::BEGIN)
     }
 
     async fn watch(connection: &mut MySqlConnection, _mode: Mode) -> Result<Watch, sqlx::Error> {
@@ -346,7 +346,7 @@ mod tests {
         };
         assert!(settings(&limits(0), "0").contains("innodb_lock_wait_timeout = 1,"));
         assert!(settings(&limits(1001), "0").contains(", lock_wait_timeout = 2,"));
-        assert!(MySql::begin_change(&limits(1)).starts_with("SET autocommit = 0, "));
+        assert!(MySql::begin_look(&limits(1)).starts_with("SET autocommit = 0, "));
     }
 
     #[test]

@@ -43,7 +43,8 @@ use crate::{Limits, SqlTarget, TargetDialect};
 /// - PgBouncer in transaction mode will do (sqlx needs `ignore_startup_parameters = extra_float_digits`), but
 ///   a plain change has to send its statements with `sqlx::raw_sql`: the two messages of a prepared one may
 ///   get to different servers. Connections without it are better: only there can another process' session
-///   be ended for certain.
+///   be ended for certain. And give what shares the pooler an `application_name`: else it may be lent a
+///   connection with the name of a plain change, and be ended with that when the change is given up.
 pub type PostgresTarget = SqlTarget<Postgres>;
 
 impl SqlTarget<Postgres> {
@@ -71,6 +72,9 @@ const ENDING: Duration = Duration::from_secs(10);
 /// How long the one who is in the way is looked for.
 const LOOKING: Duration = Duration::from_secs(2);
 
+/// What the name of a session of a target ends with, as a regular expression.
+const OURS: &str = "flamingock-[0-9a-f]{16}$";
+
 /// When a server process was started, in microseconds: with its id, one of a kind.
 const STARTED: &str = "(EXTRACT(EPOCH FROM backend_start) * 1000000)::bigint";
 
@@ -91,13 +95,14 @@ const TRACES: &str = "SELECT (now() <> statement_timestamp())::int \
      + (SELECT COUNT(*) FROM pg_listening_channels()) \
      + (SELECT COUNT(*) FROM pg_locks WHERE pid = pg_backend_pid() AND locktype = 'advisory')";
 
-/// A session of the server. Behind a connection pooler, process and start are of the connection that the
-/// pooler last lent; the name is the client's, wherever it is at work.
+/// A session of the server: its process, which is nobody else's. Behind a connection pooler, process and
+/// start are of the connection that the pooler last lent, and `pooled` the name that the session has
+/// wherever it is at work.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SessionName {
     process: i64,
     started: i64,
-    application: String,
+    pooled: Option<String>,
 }
 
 impl SessionName {
@@ -105,13 +110,14 @@ impl SessionName {
         let mut parts = text.splitn(3, '/');
         let mut number = || parts.next()?.parse().ok();
         let (process, started) = (number()?, number()?);
-        Some(Self { process, started, application: parts.next()?.to_owned() })
+        Some(Self { process, started, pooled: parts.next().map(str::to_owned) })
     }
 }
 
 impl fmt::Display for SessionName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}/{}/{}", self.process, self.started, self.application)
+        write!(f, "{}/{}", self.process, self.started)?;
+        self.pooled.as_ref().map_or(Ok(()), |name| write!(f, "/{name}"))
     }
 }
 
@@ -140,11 +146,16 @@ impl TargetDialect for Postgres {
     }
 
     fn session_options(options: &PgConnectOptions, _limits: &Limits) -> PgConnectOptions {
-        let name = application_name(options.get_application_name().unwrap_or_default());
-        options.clone().application_name(&name)
+        options.clone().application_name(&application_name(options))
     }
 
-    fn begin_change(limits: &Limits) -> String {
+    fn begin_change(options: &PgConnectOptions, limits: &Limits) -> String {
+        // A name for this transaction only: the connection's own stays on what a pooler lends to others.
+        let name = application_name(options);
+        format!("{}; SET LOCAL application_name = '{name}'", Self::begin_look(limits))
+    }
+
+    fn begin_look(limits: &Limits) -> String {
         format!(
             "{}; SET LOCAL lock_timeout = {}; SET LOCAL idle_in_transaction_session_timeout = {}",
             Self::BEGIN,
@@ -153,21 +164,22 @@ impl TargetDialect for Postgres {
         )
     }
 
-    fn begin_look(limits: &Limits) -> String {
-        Self::begin_change(limits)
-    }
-
     async fn watch(connection: &mut PgConnection, mode: Mode) -> Result<SessionName, sqlx::Error> {
+        // A process that was started with such a name serves us alone. A pooler sets names afterwards.
         let sql = format!(
             "SELECT pid, {STARTED}, application_name, \
-             (SELECT COUNT(*) FROM pg_prepared_statements WHERE name LIKE 'sqlx%') \
+             (SELECT COUNT(*) FROM pg_prepared_statements WHERE name LIKE 'sqlx%'), \
+             (SELECT COUNT(*) FROM pg_settings WHERE name = 'application_name' AND reset_val ~ '{OURS}') \
              FROM pg_stat_activity WHERE pid = pg_backend_pid()"
         );
         let rows = Self::rows(connection, sql).await?;
         let row = rows.first().ok_or(sqlx::Error::RowNotFound)?;
         let read = || -> Result<(SessionName, i64), String> {
-            let application = row.optional_text(2)?.unwrap_or_default().to_owned();
-            let session = SessionName { process: row.integer(0)?, started: row.integer(1)?, application };
+            let pooled = match row.integer(4)? {
+                0 => Some(row.optional_text(2)?.unwrap_or_default().to_owned()),
+                _ => None,
+            };
+            let session = SessionName { process: row.integer(0)?, started: row.integer(1)?, pooled };
             Ok((session, row.integer(3)?))
         };
         let (session, prepared) = read().map_err(|problem| sqlx::Error::Decode(problem.into()))?;
@@ -261,9 +273,11 @@ impl TargetDialect for Postgres {
 }
 
 /// The name of a session: the pool's own as far as it fits (63 bytes), and a number that is its alone.
-fn application_name(own: &str) -> String {
+/// Nothing in it needs escaping.
+fn application_name(options: &PgConnectOptions) -> String {
     let number = RandomState::new().hash_one(Instant::now());
-    let own: String = own.chars().filter(|c| (' '..='~').contains(c) && *c != '/').take(34).collect();
+    let own = options.get_application_name().unwrap_or_default().chars();
+    let own: String = own.filter(|c| (' '..='~').contains(c) && !"/'\\".contains(*c)).take(34).collect();
     format!("{own} flamingock-{number:016x}").trim_start().to_owned()
 }
 
@@ -274,9 +288,9 @@ fn milliseconds(duration: Duration) -> i32 {
 
 /// Ends what a session does in the server, and returns when nothing of it is left.
 ///
-/// Who bears the session's name is ended. A process that has the session's number, but another name, works
-/// for somebody else who came after it over a connection pooler, or for a change that renamed itself: it is
-/// not ended, but waited for until it has done what it was doing before.
+/// Behind a connection pooler, who bears the session's name is ended. A process that has the session's
+/// number, but another name, works for somebody else who came after it, or for a change that renamed itself:
+/// it is not ended, but waited for until it has done what it was doing before.
 async fn end(
     operation: &Operation<'_, Postgres>,
     pool: &PgPool,
@@ -293,20 +307,24 @@ async fn until_gone(
     connection: &mut PgConnection,
     session: &SessionName,
 ) -> Result<(), BackendError> {
-    let name = operation.text(&session.application)?;
     let number = |rows: &[Row]| rows.first().map_or(Ok(0), |row| row.integer(0));
     let corrupt = |problem| operation.corrupt("what the server says of its sessions", problem);
     let now = operation.rows(connection, format!("SELECT {}", Postgres::NOW)).await?;
     let now = number(&now).map_err(corrupt)?;
+    let process = format!("pid = {} AND {STARTED} = {}", session.process, session.started);
+    let (own, found) = match &session.pooled {
+        None => ("TRUE".to_owned(), process),
+        Some(name) => {
+            let own = format!("application_name = {}", operation.text(name)?);
+            let before = format!("state <> 'idle' AND EXTRACT(EPOCH FROM query_start) * 1000000 < {now}");
+            (own.clone(), format!("{own} OR ({process} AND {before})"))
+        }
+    };
     let sql = format!(
-        "WITH found AS MATERIALIZED (SELECT pid, application_name = {name} AS own FROM pg_stat_activity \
-         WHERE pid <> pg_backend_pid() AND (application_name = {name} OR (pid = {process} \
-         AND {STARTED} = {started} AND state <> 'idle' \
-         AND EXTRACT(EPOCH FROM query_start) * 1000000 < {now}))), \
+        "WITH found AS MATERIALIZED (SELECT pid, {own} AS own FROM pg_stat_activity \
+         WHERE pid <> pg_backend_pid() AND ({found})), \
          ended AS MATERIALIZED (SELECT pg_terminate_backend(pid) FROM found WHERE own) \
          SELECT (SELECT COUNT(*) FROM found) + 0 * (SELECT COUNT(*) FROM ended)",
-        process = session.process,
-        started = session.started,
     );
     let asked = Instant::now();
     while number(&operation.rows(connection, sql.clone()).await?).map_err(corrupt)? > 0 {
@@ -325,11 +343,13 @@ mod tests {
 
     #[test]
     fn any_name_of_a_session_is_read_or_refused() {
-        bolero::check!().with_type::<(i64, i64, String)>().for_each(|(process, started, application)| {
-            let name = SessionName { process: *process, started: *started, application: application.clone() };
+        bolero::check!().with_type::<(i64, i64, Option<String>)>().for_each(|(process, started, pooled)| {
+            let name = SessionName { process: *process, started: *started, pooled: pooled.clone() };
             assert_eq!(SessionName::parse(&name.to_string()), Some(name));
-            let _ = SessionName::parse(application);
-            assert!(application_name(application).len() <= 63);
+            let own = pooled.as_deref().unwrap_or_default();
+            let _ = SessionName::parse(own);
+            let named = application_name(&PgConnectOptions::new().application_name(own));
+            assert!(named.len() <= 63 && !named.contains(['\'', '\\', '/']), "{named}");
         });
     }
 }

@@ -77,7 +77,7 @@ impl TargetDialect for Sqlite {
         options.clone().busy_timeout(limits.lock_timeout)
     }
 
-    fn begin_change(_limits: &Limits) -> String {
+    fn begin_change(_options: &SqliteConnectOptions, _limits: &Limits) -> String {
         // Who waits for the one writer waits for the fence.
         "BEGIN".to_owned()
     }

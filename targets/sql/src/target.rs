@@ -134,7 +134,7 @@ impl<D: TargetDialect> SqlTarget<D> {
     ) -> Result<SqlSession<D>, sqlx::Error> {
         let mut held = match mode {
             Mode::Transactional => {
-                let begin = AssertSqlSafe(D::begin_change(&self.limits));
+                let begin = AssertSqlSafe(D::begin_change(&self.options, &self.limits));
                 Held::Transaction(connections.begin_with(begin).await?)
             }
             Mode::Plain => {

@@ -7,7 +7,7 @@ use flamingock_core::target::{
 };
 use flamingock_core::{BackendError, BackendErrorKind, History};
 use flamingock_target_sql::PostgresTarget;
-use sqlx::postgres::{PgConnectOptions, PgConnection, PgPool};
+use sqlx::postgres::{PgConnectOptions, PgConnection, PgPool, PgRow};
 use sqlx::{AssertSqlSafe, ConnectOptions as _, Connection as _, Executor as _, Row as _};
 
 use crate::server::postgres::{Schema, Way};
@@ -65,12 +65,20 @@ impl Place {
         AssertSqlSafe(sql.replace('$', &self.schema.quoted()))
     }
 
-    pub(crate) async fn count(&self, sql: &str) -> i64 {
+    async fn row(&self, sql: &str) -> PgRow {
         let mut connection = self.schema.options().connect().await.unwrap();
         // As one message: behind a pooler, the two of a prepared statement may get to different servers.
         let row = connection.fetch_one(sqlx::raw_sql(self.sql(sql))).await.unwrap();
         connection.close().await.unwrap();
-        row.get(0)
+        row
+    }
+
+    pub(crate) async fn count(&self, sql: &str) -> i64 {
+        self.row(sql).await.get(0)
+    }
+
+    pub(crate) async fn text(&self, sql: &str) -> String {
+        self.row(sql).await.get(0)
     }
 
     pub(crate) async fn users(&self) -> i64 {

@@ -18,7 +18,7 @@ pub(crate) fn add(direct: &mut Suite, pooled: &mut Suite) {
     add_cases!(
         direct,
         a_statement_dropped_half_way_is_stopped_before_abort_returns,
-        a_change_that_renamed_its_session_is_waited_for,
+        a_change_that_renamed_its_session_is_ended_all_the_same,
         a_session_that_the_server_ended_leaves_nothing,
         a_transaction_that_stands_still_is_ended_by_the_server,
         who_is_in_the_way_is_named,
@@ -65,18 +65,16 @@ async fn behind_a_pooler_a_statement_dropped_half_way_is_stopped_before_abort_re
     dropped_half_way(Way::Pooled).await;
 }
 
-async fn a_change_that_renamed_its_session_is_waited_for() {
+async fn a_change_that_renamed_its_session_is_ended_all_the_same() {
     let place = Place::new(Way::Direct).await;
     let mut session = place.target.open(Mode::Plain).await.unwrap();
     place.run(&mut session, "SET application_name = 'somebody else'").await.unwrap();
-    let long = "INSERT INTO $.users SELECT pg_sleep(1.5)::text || 'renamed itself'";
+    let long = "INSERT INTO $.users SELECT pg_sleep(20)::text || 'renamed itself'";
     let half_way = place.run(&mut session, long);
     tokio::time::timeout(Duration::from_millis(300), half_way).await.unwrap_err();
     session.abort().await.unwrap();
-    let users = place.users().await;
     assert_eq!(place.running("renamed itself").await, 0);
-    tokio::time::sleep(Duration::from_secs(2)).await;
-    assert_eq!(place.users().await, users, "it took effect after the abort");
+    assert_eq!(place.users().await, 0);
     place.remove().await;
 }
 
@@ -86,7 +84,9 @@ async fn behind_a_pooler_nobody_elses_session_is_ended() {
     let mut session = place.begun().await;
     session.finish_marker(&update()).await.unwrap();
     session.commit().await.unwrap();
-    let name = place.target.marker(&orders(), "add-users").await.unwrap().unwrap().session.unwrap();
+    // What gives the connection back is done with it.
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    let name = place.text("SELECT session FROM $.flamingock_markers").await;
     let mut others = Vec::new();
     for _ in 0..8 {
         let pool = place.pool.clone();
