@@ -7,7 +7,7 @@ use crate::builder::Flamingock;
 use crate::change::TargetState;
 use crate::error::{RunError, Stop};
 use crate::operate::Baseline;
-use crate::plan::{Attempt, Verified, is_applied};
+use crate::plan::{Verified, is_applied};
 
 impl Flamingock {
     /// Adopts an existing system: records the changes up to one as applied without running them.
@@ -56,10 +56,7 @@ impl Run<'_> {
             }
             let verified = match &change.verify {
                 None => None,
-                Some(verify) => {
-                    let attempt = Attempt { number: 1, ..Attempt::default() };
-                    Some(self.verify(Some(lease), change, &attempt, verify, token).await?)
-                }
+                Some(verify) => Some(self.verify(Some(lease), change, None, verify, token).await?),
             };
             let evidence = match verified {
                 None => Evidence::None,

@@ -50,9 +50,7 @@ impl Run<'_> {
         );
         let open = change.mode == Mode::Plain || seen.marker.is_some() && !settled;
         if let (true, Some(verify)) = (asked.verify && open, &change.verify) {
-            let (number, epoch) = (entry.attempt, entry.refers_to.unwrap_or(0));
-            let attempt = Attempt { number, epoch, ..Attempt::default() };
-            seen.verified = Some(self.verify(lease, change, &attempt, verify, token).await?);
+            seen.verified = Some(self.verify(lease, change, Some(entry), verify, token).await?);
         }
         Ok(seen)
     }
@@ -70,11 +68,12 @@ impl Run<'_> {
         })
     }
 
+    /// Asks `#[verify]` what became of the attempt of an entry, or of none.
     pub(super) async fn verify(
         &self,
         lease: Option<&HeldLease>,
         change: &PipelineChange,
-        attempt: &Attempt,
+        entry: Option<&AuditEntry>,
         verify: &Method<TargetState>,
         token: FencingToken,
     ) -> Result<Verified, Stop> {
@@ -87,7 +86,12 @@ impl Run<'_> {
                 Err(error) => return Ok(Verified::Failed(error.to_string())),
             },
         };
-        let surroundings = self.surroundings(change, attempt, token);
+        let attempt = Attempt {
+            number: entry.map_or(1, |entry| entry.attempt),
+            epoch: entry.and_then(|entry| entry.refers_to).unwrap_or(0),
+            ..Attempt::default()
+        };
+        let surroundings = self.surroundings(change, &attempt, token);
         let called = call(verify, &mut session, &surroundings, self.limits(change, lease)).await;
         let verified: Result<_, Stop> = match called {
             Called::Returned(Ok(state)) => Ok(Verified::State(state)),

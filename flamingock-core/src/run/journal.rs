@@ -1,9 +1,9 @@
 use std::time::Duration;
 
 use jiff::Timestamp;
-use tokio::time::Instant;
 
-use super::within::{pauses, within};
+use super::office::stands;
+use super::within::{Attempts, within};
 use crate::audit::{
     Append, AuditEntry, AuditState, AuditStore, ChainHash, ErrorDetail, Evidence, FORMAT, Head, HeadChange,
     Office, Operation, TxStrategy, Verdict,
@@ -285,35 +285,21 @@ impl<'a> Journal<'a> {
         let (sequence, hash) = self.chain(entries);
         let head = HeadChange { sequence, hash, digests, verdict };
         let limit = self.settings.operation_timeout;
-        let deadline = Instant::now() + limit;
-        let mut pauses = pauses();
-        let mut asked_before = false;
+        let mut attempts = Attempts::new(limit);
         loop {
             let append = Append { expected: self.sequence, entries, head: head.clone() };
-            let error = match within(limit, "append", self.store.append(&self.office, &append)).await {
-                Ok(()) => break,
-                Err(error) if error.kind() == BackendErrorKind::InvalidData => return Err(error),
-                Err(error) if error.is_lease_lost() && !asked_before => return Err(error),
-                Err(error) => error,
-            };
-            asked_before = true;
+            let appended = within(limit, "append", self.store.append(&self.office, &append)).await;
+            let Err(error) = appended else { break };
             match within(limit, "head", self.store.head(&self.office.history)).await {
-                Ok(Some(found))
-                    if !entries.is_empty() && found.sequence == sequence && found.hash == hash =>
-                {
-                    break;
-                }
-                Ok(Some(found)) if self.is_unchanged(&found) && error.is_temporary() => {}
-                Ok(Some(found)) if self.is_unchanged(&found) => return Err(error),
+                Ok(Some(found)) if !entries.is_empty() && found.hash == hash => break,
+                Ok(Some(found)) if stands(&self.office, &found) => {}
                 Ok(_) => {
                     return Err(BackendError::lease_lost("append", "another run is in office").source(error));
                 }
-                Err(_) if error.is_temporary() => {}
-                Err(_) => return Err(error),
+                Err(_) => {}
             }
-            match pauses.next() {
-                Some(pause) if Instant::now() + pause < deadline => tokio::time::sleep(pause).await,
-                _ => return Err(error),
+            if !error.is_temporary() || !attempts.again().await {
+                return Err(error);
             }
         }
         (self.sequence, self.hash) = (sequence, hash);
@@ -324,11 +310,6 @@ impl<'a> Journal<'a> {
     fn now(&self) -> Timestamp {
         let now = self.settings.host.now();
         Timestamp::from_microsecond(now.as_microsecond()).unwrap_or(now)
-    }
-
-    fn is_unchanged(&self, head: &Head) -> bool {
-        let ours = head.token == self.office.token && head.execution == self.office.execution.id;
-        ours && head.sequence == self.sequence && head.hash == self.hash
     }
 
     /// Numbers the entries and chains them; returns where the chain then stands.

@@ -8,7 +8,7 @@ use crate::operate::{
     ChainCheck, ChainFinding, ChainReport, Examination, MarkerSeen, Preview, SavedPlan, Status, TargetCheck,
     UndoSelection, Validation, Verdict, decision_for_people, standing,
 };
-use crate::plan::{Attempt, Latest, Observation, decide, plan};
+use crate::plan::{Latest, Observation, decide, plan};
 
 impl Flamingock {
     /// What a run would do now. Reads the audit, and asks markers and `#[verify]` about uncertain
@@ -123,14 +123,7 @@ impl Run<'_> {
         let transactional = self.target(change).markers().is_some();
         let verified = match &change.verify {
             None => None,
-            Some(verify) => {
-                let attempt = Attempt {
-                    number: entry.as_ref().map_or(1, |entry| entry.attempt),
-                    epoch: entry.as_ref().and_then(|entry| entry.refers_to).unwrap_or(0),
-                    ..Attempt::default()
-                };
-                Some(self.verify(None, change, &attempt, verify, token).await?)
-            }
+            Some(verify) => Some(self.verify(None, change, entry.as_ref(), verify, token).await?),
         };
         let verify = verified.as_ref().map(Verdict::from);
         let seen = Observation { marker: marker.clone(), verified };

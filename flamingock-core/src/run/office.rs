@@ -9,6 +9,11 @@ use crate::lock::FencingToken;
 use crate::plan::Latest;
 use crate::target::{Fence, FenceRaised, TargetSystem};
 
+/// Whether the office is still that of its run.
+pub(super) fn stands(office: &Office, head: &Head) -> bool {
+    head.token == office.token && head.execution == office.execution.id
+}
+
 impl<'a> Run<'a> {
     /// Takes office, and raises the fence of every transactional target before any evidence is read.
     pub(super) async fn take_office(&self, lease: &HeldLease) -> Result<Office, Stop> {
@@ -54,7 +59,7 @@ impl<'a> Run<'a> {
     /// A fence is newer than the office: either another run is at work, or the audit store went back.
     async fn fenced(&self, office: &Office, newer: FencingToken) -> Result<Stop, Stop> {
         let head = self.read_head().await?;
-        if head.is_none_or(|head| head.execution != self.execution || head.token != office.token) {
+        if !head.is_some_and(|head| stands(office, &head)) {
             return Ok(Stop::lease_lost("a newer run took office"));
         }
         Ok(Stop::new(

@@ -207,7 +207,7 @@ impl Step<'_, '_> {
                 return self.nothing_done(failure.detail).await;
             }
             Called::Returned(Err(failure)) => failure,
-            Called::Dropped(Early::LeaseLost) => {
+            Called::Dropped(Early::LeaseLost) | Called::StillRunning(Early::LeaseLost) => {
                 return Err(Stop::lease_lost(format_args!(
                     "change `{}` was stopped half-way",
                     self.change.id
@@ -238,7 +238,7 @@ impl Step<'_, '_> {
         let compensation = match self.call_plain(rollback).await {
             Ok(Called::Returned(Ok(()))) => Ok(()),
             Ok(Called::Returned(Err(failure))) => Err(failure.detail),
-            Ok(Called::Dropped(Early::LeaseLost)) => {
+            Ok(Called::Dropped(Early::LeaseLost) | Called::StillRunning(Early::LeaseLost)) => {
                 return Err(Stop::lease_lost(format_args!(
                     "the compensation of `{}` was stopped",
                     self.change.id
@@ -278,7 +278,6 @@ impl Step<'_, '_> {
         match called {
             Called::Dropped(early) => match within(self.limit(), "abort session", session.abort()).await {
                 Ok(()) => Ok(Called::Dropped(early)),
-                Err(_) if early == Early::LeaseLost => Ok(Called::Dropped(early)),
                 Err(_) => Ok(Called::StillRunning(early)),
             },
             called => {

@@ -136,7 +136,7 @@ impl Run<'_> {
         let Undoable { stage, change, .. } = *undoable;
         let epoch = undoable.latest.refers_to.unwrap_or(0);
         let over_remains = !is_applied(&undoable.latest);
-        let attempt = Attempt { number: 1, epoch, outranks: epoch, over_remains, ..Attempt::default() };
+        let attempt = Attempt { number: 1, epoch, over_remains, ..Attempt::default() };
         let direction = Direction::Undo { hold };
         let stage = stage.name.as_str();
         let mut step = Step { run: self, journal, lease, stage, change, method, attempt, direction, began };
@@ -232,7 +232,7 @@ impl Run<'_> {
     /// What a run would do with a change that is settled: one that its target's marker contradicts is not.
     async fn decided(&self, change: &PipelineChange, latest: &AuditEntry) -> Result<Decision, Stop> {
         let mut seen = Observation::default();
-        if !is_uncertain(latest) && question(change, Some(latest)).marker {
+        if question(change, Some(latest)).marker {
             seen.marker = self.marker_of(change).await?;
         }
         Ok(decide(change, Some(latest), &seen))

@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use backon::{BackoffBuilder, ExponentialBuilder};
+use backon::{BackoffBuilder, ExponentialBackoff, ExponentialBuilder};
 use tokio::time::Instant;
 
 use crate::report::millis;
@@ -22,15 +22,36 @@ pub(super) async fn within<T>(
     }
 }
 
-/// Pauses between attempts at an operation that is safe to repeat.
-pub(super) fn pauses() -> impl Iterator<Item = Duration> {
-    let (least, most) = (Duration::from_millis(50), Duration::from_secs(2));
-    ExponentialBuilder::default()
-        .with_min_delay(least)
-        .with_max_delay(most)
-        .with_max_times(6)
-        .with_jitter()
-        .build()
+/// Attempts at an operation that is safe to repeat: so many, and none that begins after a limit.
+pub(super) struct Attempts {
+    deadline: Instant,
+    pauses: ExponentialBackoff,
+}
+
+impl Attempts {
+    pub(super) fn new(limit: Duration) -> Self {
+        let (least, most) = (Duration::from_millis(50), Duration::from_secs(2));
+        let pauses = ExponentialBuilder::default()
+            .with_min_delay(least)
+            .with_max_delay(most)
+            .with_max_times(6)
+            .with_jitter()
+            .build();
+        Self { deadline: Instant::now() + limit, pauses }
+    }
+
+    fn left(&self) -> Duration {
+        self.deadline.saturating_duration_since(Instant::now())
+    }
+
+    /// Pauses before the next attempt; `false`, and at once, when there is none.
+    pub(super) async fn again(&mut self) -> bool {
+        let left = self.left();
+        let in_time = |pause: &Duration| left.checked_sub(*pause).is_some();
+        let Some(pause) = self.pauses.next().filter(in_time) else { return false };
+        tokio::time::sleep(pause).await;
+        true
+    }
 }
 
 /// Repeats an operation that is safe to repeat while its error is temporary; all attempts together
@@ -44,25 +65,23 @@ pub(super) async fn retrying<T, F>(
 where
     F: Future<Output = Result<T, BackendError>>,
 {
-    let deadline = Instant::now() + limit;
-    let mut pauses = pauses();
+    let mut attempts = Attempts::new(limit);
     let mut before = None;
     loop {
-        let left = deadline.saturating_duration_since(Instant::now());
         let mut answered = false;
         let attempt = async {
             let answer = call().await;
             answered = true;
             answer
         };
-        match (within(left, operation, attempt).await, pauses.next()) {
-            (Err(error), Some(pause)) if error.is_temporary() && Instant::now() + pause < deadline => {
-                before = Some(error);
-                tokio::time::sleep(pause).await;
-            }
-            (Err(error), _) => return Err(before.filter(|_| !answered).unwrap_or(error)),
-            (answer, _) => return answer,
+        let error = match within(attempts.left(), operation, attempt).await {
+            Ok(answer) => return Ok(answer),
+            Err(error) => error,
+        };
+        if !error.is_temporary() || !attempts.again().await {
+            return Err(before.filter(|_| !answered).unwrap_or(error));
         }
+        before = Some(error);
     }
 }
 

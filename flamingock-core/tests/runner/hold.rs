@@ -3,17 +3,13 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::support::{House, change, on_db, on_flags, put, tx, verify_flags};
+use crate::support::{House, change, on_db, on_flags, orders, put, tx, verify_flags};
 use flamingock_core::audit::{AuditState, AuditStore, Operation};
 use flamingock_core::change::{Change, TargetState};
 use flamingock_core::operate::{Action, Operator, Resolution, Ruling, Standing, Undo};
 use flamingock_core::plan::{DriftKind, Policies, Policy};
 use flamingock_core::report::{ChangeOutcome, Report, RunStatus};
-use flamingock_core::{Flamingock, History, RunErrorKind, RunMode};
-
-fn orders() -> History {
-    History::new("orders")
-}
+use flamingock_core::{Flamingock, RunErrorKind, RunMode};
 
 fn operator(house: &House) -> Operator {
     Operator::new(Arc::new(house.store.clone()), Arc::new(house.store.clone()), orders())

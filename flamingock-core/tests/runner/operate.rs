@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::support::{House, change, count, on_db, on_flags, plain, put, tx, verify_flags};
+use crate::support::{House, change, count, on_db, on_flags, orders, plain, put, tx, verify_flags};
 use flamingock_core::audit::{AuditState, AuditStore, Evidence, Operation};
 use flamingock_core::change::{Change, TargetState};
 use flamingock_core::lock::{Acquisition, LockRequest, LockStore};
@@ -13,10 +13,6 @@ use flamingock_core::operate::{
 };
 use flamingock_core::report::RunStatus;
 use flamingock_core::{History, RunErrorKind};
-
-fn orders() -> History {
-    History::new("orders")
-}
 
 fn operator(house: &House) -> Operator {
     Operator::new(Arc::new(house.store.clone()), Arc::new(house.store.clone()), orders())

@@ -1,7 +1,10 @@
 //! Changes on the in-memory targets, made by hand.
 
+pub(crate) mod faults;
+
 use std::any::TypeId;
 use std::sync::Arc;
+use std::time::Duration;
 
 use flamingock_core::audit::{AuditEntry, AuditStore, ChainHash, EntryFilter, verify_chain};
 use flamingock_core::change::{
@@ -34,6 +37,19 @@ pub(crate) fn plain(
 pub(crate) fn put(id: &str, order: &str) -> Change {
     let key = id.to_owned();
     tx(id, order, move |db| Ok(db.put(&key, "applied")?))
+}
+
+/// Puts its own id, or fails, after a time.
+pub(crate) fn slow(id: &str, order: &str, time: Duration, fails: bool) -> Change {
+    let key = id.to_owned();
+    let apply = on_db_async(move |db| {
+        let key = key.clone();
+        Box::pin(async move {
+            tokio::time::sleep(time).await;
+            if fails { Err("no such column".into()) } else { Ok(db.put(&key, "applied")?) }
+        })
+    });
+    change(id, order, "db", apply)
 }
 
 /// Counts how often it ran.
@@ -116,6 +132,10 @@ fn param<T: 'static>(name: &str, kind: ParamKind) -> Param {
     Param { name: name.to_owned(), kind, type_id, type_name, line: 1 }
 }
 
+pub(crate) fn orders() -> History {
+    History::new("orders")
+}
+
 /// A store, a transactional target and a plain one, as several starts of one service see them.
 #[derive(Debug, Clone)]
 pub(crate) struct House {
@@ -143,8 +163,7 @@ impl House {
     }
 
     pub(crate) async fn entries(&self) -> Vec<AuditEntry> {
-        let entries =
-            self.store.entries(&History::new("orders"), &EntryFilter::default()).await.expect("readable");
+        let entries = self.store.entries(&orders(), &EntryFilter::default()).await.expect("readable");
         verify_chain((0, ChainHash::GENESIS), &entries).expect("the chain holds");
         entries
     }
@@ -158,11 +177,11 @@ impl House {
     /// As after the lease of a run that died.
     pub(crate) async fn expire_lock(&self) {
         use flamingock_core::lock::LockStore;
-        self.store.break_lock(&History::new("orders")).await.expect("is reached");
+        self.store.break_lock(&orders()).await.expect("is reached");
     }
 
     pub(crate) async fn lock_is_free(&self) -> bool {
         use flamingock_core::lock::LockStore;
-        self.store.inspect(&History::new("orders")).await.expect("readable").is_none()
+        self.store.inspect(&orders()).await.expect("readable").is_none()
     }
 }

@@ -1,0 +1,199 @@
+//! Which rulings are permitted, and what the refused ones are told.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::support::{House, count, on_db, on_flags, orders, plain, put, tx, verify_flags};
+use Resolution::{Applied, RolledBack};
+use flamingock_core::audit::{AuditState, Evidence, Operation};
+use flamingock_core::change::{Change, RecoveryStrategy, TargetState};
+use flamingock_core::operate::{Operator, Resolution, Ruling, Undo};
+use flamingock_core::{Flamingock, RunErrorKind};
+
+const SHORT: Duration = Duration::from_millis(50);
+
+fn operator(house: &House) -> Operator {
+    Operator::new(Arc::new(house.store.clone()), Arc::new(house.store.clone()), orders()).lock_wait(SHORT)
+}
+
+fn ruling(resolution: Resolution) -> Ruling {
+    Ruling::new("a", resolution, "looked at it")
+}
+
+/// Asks the target first; the evidence that was recorded, or why it was refused.
+async fn rule(app: &Flamingock, ruling: Ruling) -> Result<Evidence, String> {
+    match app.rule(&ruling, SHORT).await {
+        Ok(ruled) => Ok(ruled.entry.evidence),
+        Err(error) => {
+            assert_eq!(error.kind(), RunErrorKind::Refused);
+            Err(error.to_string())
+        }
+    }
+}
+
+#[track_caller]
+fn refused(ended: Result<Evidence, String>, why: &str) {
+    let message = ended.expect_err("is refused");
+    assert!(message.contains(why), "{message}");
+}
+
+fn quota() -> Change {
+    plain("a", "1", |_| Err("quota".into()))
+}
+
+fn says(mut change: Change, state: TargetState) -> Change {
+    change.verify = Some(verify_flags(move |_| Ok(state)));
+    change
+}
+
+/// Cuts the audit store off while the change runs: STARTED stays.
+async fn cut_off(house: &House, fails: bool) -> Flamingock {
+    let store = house.store.clone();
+    let change = tx("a", "1", move |db| {
+        store.set_online(false);
+        db.put("a", "applied")?;
+        if fails { Err("no".into()) } else { Ok(()) }
+    });
+    let app = house.builder([change]).operation_timeout(SHORT).build().expect("is wired");
+    app.run().await.expect_err("the store is down");
+    house.store.set_online(true);
+    house.expire_lock().await;
+    app
+}
+
+#[tokio::test]
+async fn what_a_marker_says_of_an_uncertain_change_stands_against_a_ruling() {
+    // It was committed.
+    let house = House::new();
+    let app = cut_off(&house, false).await;
+    refused(rule(&app, ruling(RolledBack)).await, "by its marker it has it");
+    // Ruled without the application, and so without the target.
+    operator(&house).rule(&ruling(Applied).force(true)).await.expect("rules");
+    refused(rule(&app, ruling(RolledBack).correct(true)).await, "by its marker it has it");
+
+    // It was not.
+    let house = House::new();
+    let app = cut_off(&house, true).await;
+    refused(rule(&app, ruling(Applied)).await, "by its marker it has it not");
+    assert_eq!(rule(&app, ruling(RolledBack)).await, Ok(Evidence::None));
+
+    // It was undone.
+    let house = House::new();
+    house.app([put("a", "1")]).run().await.expect("applies");
+    let store = house.store.clone();
+    let mut undone = put("a", "1");
+    undone.rollback = Some(on_db(move |db| {
+        store.set_online(false);
+        Ok(db.remove("a")?)
+    }));
+    let app = house.builder([undone]).operation_timeout(SHORT).build().expect("is wired");
+    app.undo(&["a"]).await.expect_err("the store is down");
+    house.store.set_online(true);
+    house.expire_lock().await;
+    refused(rule(&app, ruling(Applied)).await, "by its marker it has it not");
+    assert_eq!(rule(&app, ruling(RolledBack)).await, Ok(Evidence::None));
+}
+
+#[tokio::test]
+async fn a_marker_that_was_overruled_says_nothing_any_more() {
+    let house = House::new();
+    let app = house.app([put("a", "1")]);
+    app.run().await.expect("applies");
+    let overruled = ruling(RolledBack).correct(true).force(true);
+    assert_eq!(rule(&app, overruled).await, Ok(Evidence::Overruled));
+    refused(rule(&app, ruling(Applied).correct(true)).await, "by its marker it has it not");
+}
+
+#[tokio::test]
+async fn where_the_target_cannot_tell_an_issue_is_for_the_operator_to_rule_on() {
+    for resolution in [Applied, RolledBack] {
+        let house = House::new();
+        let app = house.app([quota()]);
+        app.run().await.expect_err("fails");
+        assert_eq!(rule(&app, ruling(resolution)).await, Ok(Evidence::None));
+    }
+    let house = House::new();
+    house.app([quota()]).run().await.expect_err("fails");
+    let app = house.app([says(quota(), TargetState::Applied)]);
+    refused(rule(&app, ruling(RolledBack)).await, "by its verify it has it.");
+    assert_eq!(rule(&app, ruling(Applied)).await, Ok(Evidence::None));
+}
+
+#[tokio::test]
+async fn only_the_target_of_the_change_itself_is_asked() {
+    let house = House::new();
+    let mut other = says(count("other", "0"), TargetState::NotApplied);
+    other.target_system = "flags".to_owned();
+    let app = house.app([other, quota()]);
+    app.run().await.expect_err("fails");
+    assert_eq!(rule(&app, ruling(Applied)).await, Ok(Evidence::None));
+}
+
+#[tokio::test]
+async fn a_change_that_may_be_retried_is_ruled_on_where_its_target_agrees() {
+    let retried = |state: Option<TargetState>| {
+        let mut change = quota();
+        change.recovery = RecoveryStrategy::AlwaysRetry;
+        state.into_iter().fold(change, says)
+    };
+    let fails = async |state| {
+        let house = House::new();
+        house.app([retried(None)]).run().await.expect_err("fails");
+        house.app([retried(state)])
+    };
+    let app = fails(None).await;
+    refused(rule(&app, ruling(Applied)).await, "may be retried");
+    refused(rule(&app, ruling(Applied).correct(true)).await, "may be retried");
+    assert_eq!(rule(&app, ruling(Applied).force(true)).await, Ok(Evidence::None));
+    let app = fails(Some(TargetState::Applied)).await;
+    refused(rule(&app, ruling(RolledBack)).await, "may be retried");
+    assert_eq!(rule(&app, ruling(Applied)).await, Ok(Evidence::None));
+    let app = fails(Some(TargetState::NotApplied)).await;
+    refused(rule(&app, ruling(Applied)).await, "may be retried");
+    assert_eq!(rule(&app, ruling(RolledBack)).await, Ok(Evidence::None));
+}
+
+#[tokio::test]
+async fn what_is_rolled_back_already_is_no_issue() {
+    let fails = async || {
+        let house = House::new();
+        house.app([tx("a", "1", |_| Err("no".into()))]).run().await.expect_err("fails");
+        house
+    };
+    let house = fails().await;
+    let app = house.app([put("a", "1")]);
+    for ruling in [ruling(RolledBack), ruling(RolledBack).force(true)] {
+        refused(rule(&app, ruling).await, "is no issue");
+    }
+    assert_eq!(rule(&app, ruling(RolledBack).correct(true)).await, Ok(Evidence::None));
+
+    // Ruled so: only by force a second time, which is against the target's marker.
+    for ruling in [ruling(RolledBack), ruling(RolledBack).correct(true)] {
+        refused(rule(&app, ruling).await, "was ruled rolled back already");
+    }
+    for ruling in [ruling(Applied), ruling(Applied).force(true)] {
+        refused(rule(&app, ruling).await, "is settled: MANUAL_MARKED_AS_ROLLED_BACK");
+    }
+    assert_eq!(rule(&app, ruling(RolledBack).force(true)).await, Ok(Evidence::Overruled));
+    app.run().await.expect("applies");
+}
+
+#[tokio::test]
+async fn held_changes_are_released_together_each_once() {
+    let house = House::new();
+    let undoable = |id: &str, order: &str| {
+        let mut change = count(id, order);
+        change.rollback = Some(on_flags(|_| Ok(())));
+        change
+    };
+    let app = house.app([undoable("a", "1"), undoable("b", "2")]);
+    app.run().await.expect("applies");
+    let ids = ["a".to_owned(), "b".to_owned()];
+    app.undo_with(&Undo { changes: ids.to_vec(), hold: true, ..Undo::default() }).await.expect("holds");
+    let twice = [&ids[..], &ids[..]].concat();
+    let released = operator(&house).release(&twice, "jane", "").await.expect("releases");
+    let told: Vec<_> =
+        released.iter().map(|entry| (entry.change.as_str(), entry.operation, entry.state)).collect();
+    let state = Some(AuditState::RolledBack);
+    assert_eq!(told, [("a", Operation::Release, state), ("b", Operation::Release, state)]);
+}
