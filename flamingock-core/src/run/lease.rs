@@ -122,7 +122,8 @@ impl Belief {
     }
 
     fn holds(&self) -> bool {
-        Instant::now() < *self.until() || self.busy.load(Ordering::Relaxed)
+        let left = self.until().saturating_duration_since(Instant::now());
+        !left.is_zero() || self.busy.load(Ordering::Relaxed)
     }
 
     fn extended(&self, until: Instant) {

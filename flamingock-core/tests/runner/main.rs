@@ -5,6 +5,7 @@ mod appending;
 mod attempts;
 mod build;
 mod hold;
+mod lease;
 mod limits;
 mod looking;
 mod observed;

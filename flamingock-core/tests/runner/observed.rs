@@ -1,14 +1,10 @@
 //! What a run tells: events to listeners, spans and their fields to `tracing`.
 
-use std::fmt::Debug;
 use std::sync::{Arc, Mutex};
 
-use crate::support::{House, change, plain, put};
+use crate::support::{House, change, plain, put, told};
 use flamingock_core::change::{Body, ChangeContext, Method};
 use flamingock_core::event::Event;
-use tracing::field::{Field, Visit};
-use tracing::span::{Attributes, Id, Record};
-use tracing_subscriber::layer::{Context, Layer, SubscriberExt as _};
 
 type Lines = Arc<Mutex<Vec<String>>>;
 
@@ -70,41 +66,13 @@ async fn a_listener_that_panics_does_not_stop_the_run() {
     assert_eq!(app.expect("is right").run().await.expect("applies").changes.applied, 1);
 }
 
-/// Keeps each span's name and fields, and what was recorded later.
-struct Spans(Lines);
-
-struct Fields(String);
-
-impl Visit for Fields {
-    fn record_debug(&mut self, field: &Field, value: &dyn Debug) {
-        // Ids differ from run to run.
-        let value = if field.name() == "execution.id" { "..".to_owned() } else { format!("{value:?}") };
-        self.0.push_str(&format!(" {}={}", field.name(), value.trim_matches('"')));
-    }
-}
-
-impl<S: tracing::Subscriber> Layer<S> for Spans {
-    fn on_new_span(&self, attributes: &Attributes<'_>, _: &Id, _: Context<'_, S>) {
-        let mut fields = Fields(attributes.metadata().name().to_owned());
-        attributes.record(&mut fields);
-        self.0.lock().expect("not poisoned").push(fields.0);
-    }
-
-    fn on_record(&self, _: &Id, values: &Record<'_>, _: Context<'_, S>) {
-        let mut fields = Fields(String::new());
-        values.record(&mut fields);
-        self.0.lock().expect("not poisoned").push(fields.0);
-    }
-}
-
 #[tokio::test]
 async fn spans_have_the_fields_that_are_documented() {
-    let lines = Lines::default();
-    let subscriber = tracing_subscriber::registry().with(Spans(Arc::clone(&lines)));
-    let _guard = tracing::subscriber::set_default(subscriber);
-    House::new().app([put("a", "1")]).run().await.expect("applies");
+    let house = House::new();
+    told::take();
+    house.app([put("a", "1")]).run().await.expect("applies");
     assert_eq!(
-        *lines.lock().expect("not poisoned"),
+        told::take().spans,
         [
             "flamingock.run service=orders tenant= execution.id=..",
             "flamingock.stage stage=default",

@@ -2,7 +2,9 @@
 
 use std::sync::{Arc, Mutex};
 
-use crate::support::{House, change, count, on_db, on_db_async, on_flags, orders, plain, put, slow, tx};
+use crate::support::{
+    House, change, count, on_db, on_db_async, on_flags, orders, plain, put, slow, told, tx,
+};
 use flamingock_core::change::Change;
 use flamingock_core::event::Event;
 use flamingock_core::lock::LockStore;
@@ -10,7 +12,6 @@ use flamingock_core::operate::{Only, Undo};
 use flamingock_core::pipeline::Stage;
 use flamingock_core::report::{Report, StageState};
 use flamingock_core::{CancellationToken, Flamingock, FlamingockBuilder, RunErrorKind};
-use tracing_subscriber::layer::{Context, Layer, SubscriberExt as _};
 
 fn staged(stage: &str, mut change: Change) -> Change {
     change.stage = Some(stage.to_owned());
@@ -163,35 +164,13 @@ async fn a_stage_with_nothing_to_do_is_not_said_to_begin() {
     assert_eq!(*started.lock().expect("not poisoned"), [("second".to_owned(), 1)]);
 }
 
-/// Keeps the level at which each message was logged.
-struct Logged(Arc<Mutex<Vec<(tracing::Level, String)>>>);
-
-impl<S: tracing::Subscriber> Layer<S> for Logged {
-    fn on_event(&self, event: &tracing::Event<'_>, _: Context<'_, S>) {
-        struct Message(String);
-        impl tracing::field::Visit for Message {
-            fn record_debug(&mut self, field: &tracing::field::Field, value: &dyn std::fmt::Debug) {
-                if field.name() == "message" {
-                    self.0 = format!("{value:?}");
-                }
-            }
-        }
-        let mut message = Message(String::new());
-        event.record(&mut message);
-        self.0.lock().expect("not poisoned").push((*event.metadata().level(), message.0));
-    }
-}
-
 #[tokio::test]
 async fn a_change_that_ended_badly_is_logged_as_an_error_also_when_nobody_knows_how() {
-    let logged = Arc::new(Mutex::new(Vec::new()));
-    let subscriber = tracing_subscriber::registry().with(Logged(Arc::clone(&logged)));
-    let _guard = tracing::subscriber::set_default(subscriber);
     let of_changes = || {
-        let logged: Vec<_> = std::mem::take(&mut *logged.lock().expect("not poisoned"));
-        let of_changes = logged.into_iter().filter(|(_, message)| message.starts_with("change ended"));
-        of_changes.map(|(level, message)| format!("{level} {message}")).collect::<Vec<_>>()
+        let of_changes = told::take().events.into_iter().filter(|(_, text)| text.starts_with("change ended"));
+        of_changes.map(|(level, text)| format!("{level} {text}")).collect::<Vec<_>>()
     };
+    told::take();
     let house = House::new();
     house.app([put("a", "1"), tx("b", "2", |_| Err("no".into()))]).run().await.expect_err("fails");
     assert_eq!(of_changes(), ["INFO change ended", "ERROR change ended badly"]);

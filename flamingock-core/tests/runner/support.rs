@@ -1,6 +1,7 @@
 //! Changes on the in-memory targets, made by hand.
 
 pub(crate) mod faults;
+pub(crate) mod told;
 
 use std::any::TypeId;
 use std::sync::Arc;
@@ -146,6 +147,7 @@ pub(crate) struct House {
 
 impl House {
     pub(crate) fn new() -> Self {
+        told::install();
         Self { store: MemoryStore::new(), db: MemoryTarget::new("db"), flags: MemoryMap::new() }
     }
 
