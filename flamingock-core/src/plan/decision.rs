@@ -23,6 +23,13 @@ pub struct Observation {
     pub verified: Option<Verified>,
 }
 
+impl Observation {
+    /// The marker, unless the undo or ruling recorded at this sequence outranks it.
+    pub(crate) fn marker_since(&self, outranked: Option<u64>) -> Option<&Marker> {
+        self.marker.as_ref().filter(|marker| marker.sequence > outranked.unwrap_or(0))
+    }
+}
+
 /// What came of asking `#[verify]`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Verified {
@@ -224,8 +231,7 @@ pub(crate) fn decide(change: &PipelineChange, latest: Option<&AuditEntry>, seen:
     if latest.operation.is_undo() {
         let undone = |evidence| Decision::Record { state: AuditState::RolledBack, evidence };
         // One that a ruling outranks is of an earlier undo.
-        let outranked = latest.refers_to.unwrap_or(0);
-        let of_this = seen.marker.as_ref().is_some_and(|marker| marker.sequence > outranked);
+        let of_this = seen.marker_since(latest.refers_to).is_some();
         return match (marker, verified) {
             (Some(MarkerState::Undone), _) if of_this => undone(Evidence::Marker),
             (Some(MarkerState::Done), _) => applied(Evidence::Marker),
@@ -236,7 +242,7 @@ pub(crate) fn decide(change: &PipelineChange, latest: Option<&AuditEntry>, seen:
     }
 
     // A marker that a ruling or an undo outranks counts as none.
-    let marker = seen.marker.as_ref().filter(|marker| marker.sequence > latest.refers_to.unwrap_or(0));
+    let marker = seen.marker_since(latest.refers_to);
     let marker_state = marker.map(|marker| marker.state);
     if marker_state == Some(MarkerState::Done) {
         return applied(Evidence::Marker);

@@ -22,11 +22,11 @@ pub(super) enum Said {
 pub(super) fn said(latest: &AuditEntry, seen: &Observation) -> Said {
     let outranked = match latest.state {
         Some(AuditState::ManualMarkedAsApplied | AuditState::ManualMarkedAsRolledBack) => {
-            if latest.evidence == Evidence::Overruled { latest.sequence } else { 0 }
+            (latest.evidence == Evidence::Overruled).then_some(latest.sequence)
         }
-        _ => latest.refers_to.unwrap_or(0),
+        _ => latest.refers_to,
     };
-    let marker = seen.marker.as_ref().filter(|marker| marker.sequence > outranked);
+    let marker = seen.marker_since(outranked);
     let transactional = latest.tx_strategy == TxStrategy::TxWithMarker;
     match (marker.map(|marker| marker.state), &seen.verified) {
         (Some(MarkerState::Done), _) => Said::Applied(Evidence::Marker),

@@ -151,14 +151,10 @@ impl Run<'_> {
         let digest = &self.app.pipeline.digest;
         let (digests, verdict) = match &ended {
             // What was left out may be pending.
-            Ok(_) if self.only.narrows() => {
-                let moved =
-                    !journal.unrecorded().is_empty() || journal.sequence() != journal.taken_head().sequence;
-                (if moved { Vec::new() } else { journal.taken_head().digests.clone() }, None)
-            }
+            Ok(_) if self.only.narrows() => (Vec::new(), None),
             Ok(_) => {
                 let mut digests = vec![Head::complete(digest, &self.held())];
-                if journal.unrecorded().is_empty() && journal.sequence() == journal.taken_head().sequence {
+                if journal.sequence() == journal.taken_head().sequence {
                     let others = journal.taken_head().digests.iter();
                     digests.extend(others.filter(|other| !other.starts_with(digest)).cloned());
                     digests.truncate(Head::DIGESTS);
