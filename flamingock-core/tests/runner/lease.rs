@@ -129,3 +129,11 @@ async fn without_a_heartbeat_it_is_extended_by_what_asks_the_lock() {
     let changes = [slow("a", "1", LEASE * 4 / 5, false), count("b", "2"), slow("c", "3", LEASE / 2, false)];
     run(&house, changes, &faults, false).await.expect("applies");
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_change_that_takes_longer_than_it_is_no_less_ours_while_nobody_else_can_write() {
+    let (house, faults) = (House::new(), Faults::default());
+    faults.next("extend", [Fate::Fails(Busy)]);
+    run(&house, [slow("a", "1", LEASE * 2, false)], &faults, false).await.expect("applies");
+    assert_eq!(house.log().await, ["a STARTED", "a APPLIED"]);
+}
