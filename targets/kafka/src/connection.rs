@@ -18,6 +18,8 @@ use crate::notices::Notices;
 
 /// How long one request for metadata waits before it is looked whether there is a reason to give up.
 const PATIENCE: Duration = Duration::from_millis(500);
+/// How long it is listened to what a client says besides its answers.
+const LISTENING: Duration = Duration::from_millis(20);
 /// How much later an operation may say why it did not get an answer in time.
 const GRACE: Duration = Duration::from_millis(500);
 const SERVERS: &str = "bootstrap.servers";
@@ -291,7 +293,9 @@ impl Look<'_> {
 
     /// Whether to try again; if not, it fails with the best reason that is known.
     pub(crate) fn give_up(&self, error: &KafkaError) -> Result<(), BackendError> {
-        while self.consumer.poll(Duration::ZERO).is_some() {}
+        // A poll that does not wait ends at the first log line, however many there are before an error.
+        let began = Instant::now();
+        while self.consumer.poll(LISTENING).is_some() && began.elapsed() < PATIENCE {}
         let trouble = self.consumer.context().trouble();
         let temporary = errors::kind(error) == BackendErrorKind::Unavailable;
         let is_final = !temporary || trouble.as_ref().is_some_and(|trouble| trouble.is_final());

@@ -33,7 +33,7 @@ macro_rules! cases {
 
 fn main() -> ExitCode {
     let available = || server::Broker::find().map(drop);
-    let mut suite = Suite::new("changes", "kafka", available).timeout(Duration::from_secs(60));
+    let mut suite = Suite::new("changes", "kafka", available).timeout(Duration::from_secs(120));
     cases!(suite, topics:
         a_topic_is_created_as_described,
         a_topic_that_is_created_twice_is_created_once,
@@ -102,7 +102,7 @@ fn main() -> ExitCode {
 #[cfg(feature = "tls")]
 fn over_tls() -> Suite {
     let available = || server::Broker::find()?.other("tls").map(drop);
-    let mut suite = Suite::new("tls", "kafka-tls", available).timeout(Duration::from_secs(60));
+    let mut suite = Suite::new("tls", "kafka-tls", available).timeout(Duration::from_secs(120));
     cases!(suite, tls:
         a_broker_with_a_private_ca_is_reached_with_its_certificate,
         a_broker_with_an_unknown_certificate_is_refused,

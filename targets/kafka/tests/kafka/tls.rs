@@ -1,12 +1,10 @@
 //! TLS with a private CA.
 
-use std::time::Duration;
-
 use flamingock_core::BackendErrorKind;
 use flamingock_core::change::TargetState;
 use flamingock_core::target::TargetSystem;
 use flamingock_target_kafka::rdkafka::ClientConfig;
-use flamingock_target_kafka::{KafkaTarget, Record, Topic};
+use flamingock_target_kafka::{Record, Topic};
 
 use crate::server::{Broker, changes, committed, config, context, name, target};
 
@@ -29,8 +27,7 @@ pub(crate) async fn a_broker_with_a_private_ca_is_reached_with_its_certificate()
 }
 
 pub(crate) async fn a_broker_with_an_unknown_certificate_is_refused() {
-    let target = KafkaTarget::with_timeout("events", tls(), Duration::from_secs(10)).unwrap();
-    let error = target.check().await.unwrap_err();
+    let error = target(tls()).check().await.unwrap_err();
     assert_eq!(error.kind(), BackendErrorKind::Misconfigured, "{error}");
     assert!(error.to_string().contains("ssl.ca.location"), "{error}");
 }
