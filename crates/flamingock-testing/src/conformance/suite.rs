@@ -11,6 +11,8 @@ const CASE_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// Names the implementations, separated by commas, whose absence is a failure.
 const REQUIRE: &str = "FLAMINGOCK_TEST_REQUIRE";
+/// How long a case may go on closing what it no longer needs.
+const CLOSING: Duration = Duration::from_secs(10);
 
 /// The cases of one suite for one implementation, run by [`run`].
 ///
@@ -100,7 +102,8 @@ fn run_case(case: impl FnOnce() -> BoxFuture<'static, ()>, timeout: Duration) ->
     // On a worker, so that a case that blocks its thread cannot hold up the timeout.
     let running = runtime.spawn(case());
     let outcome = runtime.block_on(async { tokio::time::timeout(timeout, running).await });
-    runtime.shutdown_background();
+    // A client that is still being closed when the process ends may take it along.
+    runtime.shutdown_timeout(CLOSING);
     match outcome {
         Ok(Ok(())) => Ok(Completion::Completed),
         Ok(Err(error)) => match error.try_into_panic() {
