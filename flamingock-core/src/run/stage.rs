@@ -259,7 +259,7 @@ enum Recorded {
 fn held(change: &PipelineChange, since: u64) -> ChangeReport {
     let note = format!("held since entry {since}: `flamingock release {}` lets it run again", change.id);
     let ended = Ended { outcome: ChangeOutcome::Held, error: None, note: Some(note) };
-    ChangeReport { duration_ms: 0, ..change_report(change, ended, Instant::now()) }
+    change_report(change, ended, Instant::now())
 }
 
 pub(super) fn change_report(change: &PipelineChange, ended: Ended, began: Instant) -> ChangeReport {

@@ -41,6 +41,16 @@ async fn who_waits_leaves_when_the_work_is_done_even_if_the_lock_is_not_given_ba
 }
 
 #[tokio::test(start_paused = true)]
+async fn who_waits_for_a_short_run_waits_shortly() {
+    let house = House::new();
+    let short = || house.app([slow("a", "1", MOMENT + MOMENT / 5, false)]);
+    let (first, second) = one_after_another(&short(), &short()).await;
+    first.expect("applies");
+    let waited = second.expect("is up to date").duration_ms;
+    assert!(waited < 100, "{waited} ms");
+}
+
+#[tokio::test(start_paused = true)]
 async fn the_failure_of_another_release_is_not_that_of_who_waited_for_it() {
     let house = House::new();
     let first = house.app([slow("x", "1", WHILE, true)]);
