@@ -326,6 +326,9 @@ mod postgres {
     #[flamingock::test(harness = false, url = "mysql://127.0.0.1:1/orders")]
     async fn with_another_server(_pool: PgPool) {}
 
+    #[flamingock::test(harness = false, url = "postgres://ada:s3cret@localhost:port/orders")]
+    async fn with_half_a_url(_pool: PgPool) {}
+
     fn a_missing_server_is_said() {
         assert_eq!(
             failure(without_a_variable),
@@ -334,6 +337,12 @@ mod postgres {
         );
         let message = failure(without_a_server);
         assert!(message.starts_with("postgres://ada@127.0.0.1:1/orders was not reached: "), "{message}");
+        assert!(!message.contains("s3cret"), "{message}");
+        let message = failure(with_half_a_url);
+        assert!(
+            message.contains("`url` is no URL of one (error with configuration: invalid port"),
+            "{message}"
+        );
         assert!(!message.contains("s3cret"), "{message}");
         assert_eq!(
             failure(with_another_server),

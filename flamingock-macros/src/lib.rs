@@ -237,7 +237,7 @@ pub fn include_changes(input: TokenStream) -> TokenStream {
 
 /// Makes an `async fn` a test that gets databases of its own, by the types of its parameters.
 ///
-/// ```ignore
+/// ```text
 /// #[flamingock::test]
 /// async fn an_order_has_a_code(pool: PgPool) {
 ///     // an empty database, which nobody else sees

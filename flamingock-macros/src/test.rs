@@ -103,7 +103,7 @@ impl Args {
         let attributes = std::mem::take(&mut function.attrs);
         let visibility = std::mem::replace(&mut function.vis, syn::Visibility::Inherited);
         let name = &function.sig.ident;
-        let opened = types.iter().map(|ty| quote_spanned!(ty.span()=> databases.open::<#ty>().await));
+        let opened = types.iter().map(|ty| quote_spanned!(ty.span()=> databases.open::<#ty>().await?));
         quote! {
             #(#attributes)*
             #harness
@@ -111,7 +111,7 @@ impl Args {
                 #function
                 #database::run(#options, async |databases: &mut #database::Databases| {
                     let _ = &databases;
-                    #name(#(#opened),*).await
+                    ::core::result::Result::<_, #database::BoxError>::Ok(#name(#(#opened),*).await)
                 })
             }
         }

@@ -23,6 +23,8 @@ mod server;
 #[cfg(feature = "sqlite")]
 mod sqlite;
 
+pub use flamingock_core::change::BoxError;
+
 pub use database::{Created, KEPT, TestDatabase};
 pub use options::Options;
 pub use outcome::Outcome;

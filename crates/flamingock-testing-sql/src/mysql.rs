@@ -19,7 +19,7 @@ const SERVER: Server = Server {
 
 impl TestDatabase for MySqlPool {
     async fn create(options: &Options) -> Result<(Self, Created), BoxError> {
-        let server: MySqlConnectOptions = SERVER.url(options)?.parse()?;
+        let server: MySqlConnectOptions = SERVER.connect_options(options)?;
         let mut admin = connect(&server).await?;
         clean(&mut admin).await?;
         let name = name::new();

@@ -1,5 +1,6 @@
 use std::panic::{AssertUnwindSafe, resume_unwind};
 
+use flamingock_core::change::BoxError;
 use futures_util::FutureExt as _;
 use tokio::runtime::Builder;
 
@@ -15,16 +16,12 @@ pub struct Databases {
 impl Databases {
     /// One more.
     ///
-    /// # Panics
-    /// When it cannot be made: the test fails, and says what is missing.
-    pub async fn open<D: TestDatabase>(&mut self) -> D {
-        match D::create(&self.options).await {
-            Ok((database, created)) => {
-                self.created.push(created);
-                database
-            }
-            Err(error) => panic!("{error}"),
-        }
+    /// # Errors
+    /// When it cannot be made, with what is missing.
+    pub async fn open<D: TestDatabase>(&mut self) -> Result<D, BoxError> {
+        let (database, created) = D::create(&self.options).await?;
+        self.created.push(created);
+        Ok(database)
     }
 
     /// For whoever looks into why the test failed.
@@ -45,16 +42,17 @@ impl Databases {
 ///
 /// # Panics
 /// When the test does, when it returns an error, or when a database cannot be made.
-pub fn run<R: Outcome>(options: Options, test: impl AsyncFnOnce(&mut Databases) -> R) {
+#[track_caller]
+pub fn run<R: Outcome>(options: Options, test: impl AsyncFnOnce(&mut Databases) -> Result<R, BoxError>) {
     let runtime = match Builder::new_multi_thread().worker_threads(2).enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => panic!("there is no runtime for the test: {error}"),
     };
     let mut databases = Databases { options, created: Vec::new() };
     let ended = runtime.block_on(AssertUnwindSafe(test(&mut databases)).catch_unwind());
-    match ended.map(Outcome::error) {
-        Ok(None) => runtime.block_on(databases.remove()),
-        Ok(Some(error)) => panic!("{error}{}", databases.kept()),
+    let failed = match ended {
+        Ok(Ok(outcome)) => outcome.error(),
+        Ok(Err(missing)) => Some(missing.to_string()),
         Err(panic) => {
             let kept = databases.kept();
             if !kept.is_empty() {
@@ -62,5 +60,9 @@ pub fn run<R: Outcome>(options: Options, test: impl AsyncFnOnce(&mut Databases) 
             }
             resume_unwind(panic)
         }
+    };
+    match failed {
+        None => runtime.block_on(databases.remove()),
+        Some(error) => panic!("{error}{}", databases.kept()),
     }
 }

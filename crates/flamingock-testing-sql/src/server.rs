@@ -2,6 +2,7 @@
 #![cfg(any(feature = "mysql", feature = "postgres"))]
 
 use std::env;
+use std::str::FromStr;
 use std::sync::Once;
 
 use flamingock_core::change::BoxError;
@@ -18,8 +19,11 @@ pub(crate) struct Server {
 }
 
 impl Server {
-    /// Its URL, or how to give one.
-    pub(crate) fn url(&self, options: &Options) -> Result<String, String> {
+    /// What its URL says, or how to give one.
+    pub(crate) fn connect_options<O: FromStr<Err = sqlx::Error>>(
+        &self,
+        options: &Options,
+    ) -> Result<O, String> {
         let Self { name, variable, schemes, example } = self;
         let set = |variable: &str| env::var(variable).ok().filter(|url| !url.is_empty());
         let fits = |url: &String| schemes.iter().any(|scheme| url.starts_with(&format!("{scheme}://")));
@@ -33,7 +37,12 @@ impl Server {
             }
         };
         match given {
-            Some((url, _)) if fits(&url) => Ok(url),
+            Some((url, place)) if fits(&url) => url.parse().map_err(|error| {
+                format!(
+                    "this test needs a {name} server, and {place} is no URL of one ({error}): its value \
+                     should be like `{example}`"
+                )
+            }),
             Some((_, place)) => Err(format!(
                 "this test needs a {name} server, and {place} names none: its value should be like `{example}`"
             )),

@@ -22,7 +22,9 @@ pub(crate) fn run(arguments: &[OsString]) -> Result<bool> {
     let required: Vec<_> = REQUIRED.into_iter().chain(services.names()).collect();
 
     let mut cargo = workspace::cargo()?;
-    cargo.args(["test", "--workspace", "--all-features", "--no-fail-fast", "--"]).args(arguments);
+    cargo.args(["test", "--workspace", "--all-features", "--no-fail-fast", "--"]);
+    // Those that are ignored need a server.
+    cargo.arg("--include-ignored").args(arguments);
     cargo.env("FLAMINGOCK_TEST_REQUIRE", required.join(",")).envs(services.urls());
     let mut running = interrupt.spawn(cargo.stdout(Stdio::piped()))?;
     let output = running.child.stdout.take().context("cargo test has no output")?;

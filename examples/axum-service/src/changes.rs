@@ -1,3 +1,6 @@
+#[cfg(test)]
+mod tests;
+
 use std::process::ExitCode;
 
 use flamingock::event::Event;
@@ -40,18 +43,23 @@ pub(crate) async fn run(
     }
 }
 
+/// The changes, and what they need: the same here and in the tests.
+fn wired(pool: PgPool) -> FlamingockBuilder {
+    Flamingock::builder()
+        .service("orders")
+        .changes(CHANGES)
+        .audit_store(PostgresAuditStore::new(pool.clone()))
+        .target(PostgresTarget::new("orders-db", pool))
+        .application_version(env!("CARGO_PKG_VERSION"))
+}
+
 async fn start(
     options: &Options,
     pool: PgPool,
     health: Health,
     stop: CancellationToken,
 ) -> Result<Report, BoxError> {
-    let flamingock = Flamingock::builder()
-        .service("orders")
-        .changes(CHANGES)
-        .audit_store(PostgresAuditStore::new(pool.clone()))
-        .target(PostgresTarget::new("orders-db", pool))
-        .application_version(env!("CARGO_PKG_VERSION"))
+    let flamingock = wired(pool)
         .mode(options.mode())
         .cancel_on(stop)
         .on_event(move |event| tell(event, &health))

@@ -6,6 +6,8 @@ mod folder;
 mod options;
 mod progress;
 mod site;
+#[cfg(test)]
+mod tests;
 
 use std::path::Path;
 use std::process::ExitCode;
@@ -35,19 +37,8 @@ async fn main() -> Result<ExitCode> {
     let site = Folder::new(options.site());
     let progress = Progress::new();
 
-    let flamingock = Flamingock::builder()
-        .service("quickstart")
-        .changes(CHANGES)
+    let flamingock = wired(airports, site, Demo { breaks: options.breaks, slow: options.slow })
         .audit_store(SqliteAuditStore::new(audit))
-        .target(SqliteTarget::new("airports-db", airports.clone()))
-        .target(
-            NonTransactionalTarget::new("site")
-                .kind("folder")
-                .at(site.path().display().to_string())
-                .with(site),
-        )
-        .dependency(airports)
-        .dependency(Demo { breaks: options.breaks, slow: options.slow })
         // A killed run keeps the lock until its lease ends: 60 s by default, too long for a demonstration.
         .lease(Duration::from_secs(5))
         .on_event(move |event| progress.show(event))
@@ -66,6 +57,22 @@ async fn main() -> Result<ExitCode> {
             ExitCode::FAILURE
         }
     })
+}
+
+/// The changes, and what they need: the same here and in the tests.
+fn wired(airports: SqlitePool, site: Folder, demo: Demo) -> FlamingockBuilder {
+    Flamingock::builder()
+        .service("quickstart")
+        .changes(CHANGES)
+        .target(SqliteTarget::new("airports-db", airports.clone()))
+        .target(
+            NonTransactionalTarget::new("site")
+                .kind("folder")
+                .at(site.path().display().to_string())
+                .with(site),
+        )
+        .dependency(airports)
+        .dependency(demo)
 }
 
 async fn open(file: &Path) -> Result<SqlitePool> {

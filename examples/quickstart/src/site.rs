@@ -1,4 +1,4 @@
 //! The changes of the web site, which is a folder: nothing in it is taken back by itself.
 
-mod countries;
-mod index;
+pub(crate) mod countries;
+pub(crate) mod index;

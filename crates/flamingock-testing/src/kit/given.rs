@@ -1,3 +1,4 @@
+use std::collections::BTreeSet;
 use std::future::Future;
 use std::panic::Location;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -6,7 +7,7 @@ use flamingock_core::audit::{AuditEntry, EntryFilter};
 use flamingock_core::change::CodeChange;
 use flamingock_core::memory::MemoryStore;
 use flamingock_core::report::Report;
-use flamingock_core::{Flamingock, FlamingockBuilder, RunError};
+use flamingock_core::{BackendError, Flamingock, FlamingockBuilder, RunError};
 
 use super::entry::Entry;
 use super::event::{ExpectedEvent, seen};
@@ -87,7 +88,8 @@ impl FlamingockTest {
 
     /// What is there before: entries as an earlier run of the same application would have written them,
     /// in this order, and for transactional changes that are `APPLIED` their markers in the targets.
-    /// What the changes did to the targets is not there.
+    /// What the changes did to the targets is not there. A change that the application no longer has is
+    /// named by its id, with its [`target`](Entry::target) where that matters.
     pub fn existing_audit(mut self, entries: impl IntoIterator<Item = Entry>) -> Self {
         self.existing.extend(entries);
         self
@@ -181,8 +183,7 @@ impl FlamingockTest {
 
     async fn perform(&mut self, action: Action) -> Result<Happened, BoxError> {
         let unreadable = |error| format!("the audit could not be read: {error}");
-        let (store, history) = (self.app.audit_store(), self.app.history());
-        let before = store.head(history).await.map_err(unreadable)?.map_or(0, |head| head.sequence);
+        let head = self.app.audit_store().head(self.app.history()).await.map_err(unreadable)?;
 
         let process = Process::new(std::mem::take(&mut self.faults));
         let events = Arc::<Mutex<Vec<ExpectedEvent>>>::default();
@@ -202,10 +203,13 @@ impl FlamingockTest {
         let unreached = process.unreached();
         if !unreached.is_empty() {
             let faults: String = unreached.iter().map(|fault| format!("\n  - {fault}")).collect();
-            return Err(format!("the run never came to:{faults}\n{}", how(ended.as_ref())).into());
+            let strangers = strangers(&self.app, unreached.iter().map(Fault::change));
+            let ended = how(ended.as_ref());
+            return Err(format!("the run never came to:{faults}\n{strangers}{ended}").into());
         }
-        let entries = entries(&self.app, before).await.map_err(unreadable)?;
-        let latest = store.latest(history).await.map_err(unreadable)?;
+        let (entries, latest) = recorded(&self.app, head.map_or(0, |head| head.sequence))
+            .await
+            .map_err(|error| format!("{}\n{}", unreadable(error), how(ended.as_ref())))?;
         let events = std::mem::take(&mut *events.lock().unwrap_or_else(PoisonError::into_inner));
         Ok(Happened { ended, entries, latest, events })
     }
@@ -227,13 +231,25 @@ pub(super) fn how(ended: Option<&Result<Report, RunError>>) -> String {
     }
 }
 
-/// What came after this sequence.
-async fn entries(app: &Flamingock, after: u64) -> Result<Vec<AuditEntry>, flamingock_core::BackendError> {
+/// A line for each of these changes that is none of the application's.
+pub(super) fn strangers<'a>(app: &Flamingock, ids: impl IntoIterator<Item = &'a str>) -> String {
+    let known: BTreeSet<_> = app.pipeline().changes().map(|(_, change)| change.id.as_str()).collect();
+    let ids: BTreeSet<_> = ids.into_iter().filter(|id| !id.is_empty() && !known.contains(id)).collect();
+    ids.into_iter().map(|id| format!("`{id}` is no change of this application\n")).collect()
+}
+
+/// The entries that came after this sequence, and the newest one of each change.
+async fn recorded(app: &Flamingock, after: u64) -> Result<(Vec<AuditEntry>, Vec<AuditEntry>), BackendError> {
+    let (store, history) = (app.audit_store(), app.history());
+    if store.head(history).await?.is_none() {
+        // The run ended before it set up its store.
+        return Ok(<_>::default());
+    }
     let mut filter = EntryFilter { after, ..EntryFilter::default() };
     let mut entries = Vec::new();
     loop {
-        let page = app.audit_store().entries(app.history(), &filter).await?;
-        let Some(last) = page.last() else { return Ok(entries) };
+        let page = store.entries(history, &filter).await?;
+        let Some(last) = page.last() else { return Ok((entries, store.latest(history).await?)) };
         filter.after = last.sequence;
         entries.extend(page);
     }

@@ -10,12 +10,12 @@ use super::diff::compare;
 use super::entry::Entry;
 use super::event::ExpectedEvent;
 use super::fault::{At, CrashAt};
-use super::given::{Action, FlamingockTest, how};
+use super::given::{Action, FlamingockTest, how, strangers};
 
 /// What a run did, and what is expected of it.
 ///
 /// An error that no expectation names fails the test, too: where the value is dropped, or where the next
-/// run begins.
+/// run begins. So does a fault for a next run that never comes.
 #[derive(Debug)]
 pub struct Ran {
     /// With the faults of the next run.
@@ -56,9 +56,27 @@ impl Ran {
     pub fn then_audit(mut self, expected: impl IntoIterator<Item = Entry>) -> Self {
         let expected: Vec<_> = expected.into_iter().collect();
         if let Err(diff) = compare(&expected, &self.happened.entries) {
+            let diff = diff + &self.strangers(&expected, &self.happened.entries);
             self.fail("the run recorded something else", &diff);
         }
         self.audit = true;
+        self
+    }
+
+    /// Of the changes that are named here, the run recorded exactly these entries, in this order. It may
+    /// have recorded more of others.
+    ///
+    /// # Panics
+    /// When it did not, with the difference.
+    #[track_caller]
+    pub fn then_audit_includes(mut self, expected: impl IntoIterator<Item = Entry>) -> Self {
+        let expected: Vec<_> = expected.into_iter().collect();
+        let is_named = |entry: &&AuditEntry| expected.iter().any(|one| one.change == entry.change);
+        let found: Vec<_> = self.happened.entries.iter().filter(is_named).cloned().collect();
+        if let Err(diff) = compare(&expected, &found) {
+            let diff = diff + &self.strangers(&expected, &found);
+            self.fail("the run recorded something else of these changes", &diff);
+        }
         self
     }
 
@@ -75,6 +93,7 @@ impl Ran {
             |entry: &AuditEntry| order.iter().position(|id| *id == entry.change).unwrap_or(order.len());
         self.happened.latest.sort_by_key(|entry| (place(entry), entry.sequence));
         if let Err(diff) = compare(&expected, &self.happened.latest) {
+            let diff = diff + &self.strangers(&expected, &self.happened.latest);
             self.fail("the changes ended in other states", &diff);
         }
         self
@@ -112,7 +131,9 @@ impl Ran {
         if !issues.iter().any(|issue| issue == change) {
             let found =
                 if issues.is_empty() { "there is none".to_owned() } else { format!("those are {issues:?}") };
-            self.fail(&format!("change `{change}` is no issue: {found}"), "");
+            let is_known = self.pipeline_ids().iter().any(|id| id == change);
+            let hint = if is_known { "" } else { ", and it is no change of this application" };
+            self.fail(&format!("change `{change}` is no issue: {found}{hint}"), "");
         }
         self.issues.push(change.to_owned());
         self
@@ -194,20 +215,29 @@ impl Ran {
 
     /// As [`FlamingockTest::crash_at`], in the next run.
     #[track_caller]
-    pub fn crash_at(self, crash: impl Into<CrashAt>) -> Self {
-        self.next(|test| test.crash_at(crash))
+    pub fn crash_at(mut self, crash: impl Into<CrashAt>) -> Self {
+        if let Some(next) = self.next.take() {
+            self.next = Some(next.crash_at(crash));
+        }
+        self
     }
 
     /// As [`FlamingockTest::lose_answer`], in the next run.
     #[track_caller]
-    pub fn lose_answer(self, at: At) -> Self {
-        self.next(|test| test.lose_answer(at))
+    pub fn lose_answer(mut self, at: At) -> Self {
+        if let Some(next) = self.next.take() {
+            self.next = Some(next.lose_answer(at));
+        }
+        self
     }
 
     /// As [`FlamingockTest::fail_at`], in the next run.
     #[track_caller]
-    pub fn fail_at(self, at: At) -> Self {
-        self.next(|test| test.fail_at(at))
+    pub fn fail_at(mut self, at: At) -> Self {
+        if let Some(next) = self.next.take() {
+            self.next = Some(next.fail_at(at));
+        }
+        self
     }
 
     /// The next start of the same application.
@@ -244,15 +274,16 @@ impl Ran {
         }
     }
 
-    #[track_caller]
-    fn next(mut self, change: impl FnOnce(FlamingockTest) -> FlamingockTest) -> Self {
-        self.next = self.next.take().map(change);
-        self
-    }
-
     fn pipeline_ids(&self) -> Vec<String> {
         let changes = self.next.iter().flat_map(|test| test.app.pipeline().changes());
         changes.map(|(_, change)| change.id.clone()).collect()
+    }
+
+    /// A line for each change that was expected, is not there, and is none of the application's.
+    fn strangers(&self, expected: &[Entry], found: &[AuditEntry]) -> String {
+        let missing = expected.iter().map(|entry| entry.change.as_str());
+        let missing = missing.filter(|id| !found.iter().any(|entry| entry.change == *id));
+        self.next.as_ref().map_or_else(String::new, |test| strangers(&test.app, missing))
     }
 
     fn report(&self) -> Option<&Report> {
@@ -294,9 +325,16 @@ impl Ran {
 
 impl Drop for Ran {
     fn drop(&mut self) {
-        // `next` is gone when the following run has begun, and this was looked at.
-        if self.next.is_some() && !std::thread::panicking() && self.has_unnamed_error() {
+        // Gone when the following run has begun, and this was looked at.
+        let Some(next) = &self.next else { return };
+        if std::thread::panicking() {
+            return;
+        }
+        let faults: String = next.faults.iter().map(|fault| format!("  - {fault}\n")).collect();
+        if self.has_unnamed_error() {
             self.fail("the run failed, and the test does not expect it", "");
+        } else if !faults.is_empty() {
+            panic!("no run came after this one, for:\n{faults}(run at {})", self.place);
         }
     }
 }

@@ -1,5 +1,5 @@
 use flamingock::RunErrorKind;
-use flamingock::audit::{Evidence, Operation, TxStrategy};
+use flamingock::audit::{AuditState, Evidence, Operation, TxStrategy};
 use flamingock::change::RecoveryStrategy;
 use flamingock::operate::{Resolution, Ruling};
 use flamingock::report::{ChangeOutcome, RunStatus, StageState};
@@ -170,4 +170,61 @@ async fn an_undo_is_a_run_too() {
         ])
         .then_final_states([entry::<CreateOrders>().applied(), entry::<AddCode>().rolled_back()]);
     assert_eq!(world.db.get("orders.code"), None);
+}
+
+#[tokio::test]
+async fn every_state_operation_and_strategy_can_be_there_before_and_be_named() {
+    let states = [
+        "STARTED",
+        "APPLIED",
+        "FAILED",
+        "ROLLED_BACK",
+        "ROLLBACK_FAILED",
+        "MANUAL_MARKED_AS_APPLIED",
+        "MANUAL_MARKED_AS_ROLLED_BACK",
+    ];
+    let operations = [
+        "apply",
+        "rollback",
+        "undo",
+        "hold",
+        "release",
+        "ruling",
+        "baseline",
+        "accept_checksum",
+        "import",
+        "tag",
+        "unlock",
+    ];
+    for state in states.map(|word| AuditState::parse(word).unwrap()) {
+        for operation in operations.map(|word| Operation::parse(word).unwrap()) {
+            for strategy in [TxStrategy::TxWithMarker, TxStrategy::NonTx] {
+                for recovery in [RecoveryStrategy::ManualIntervention, RecoveryStrategy::AlwaysRetry] {
+                    // The application no longer has it.
+                    let gone = || entry_of("gone").state(state).operation(operation);
+                    let gone = || gone().tx_strategy(strategy).recovery(recovery);
+                    let ran = FlamingockTest::given(World::new().flags())
+                        .existing_audit([entry::<SetFlags>().applied(), gone()])
+                        .when_run()
+                        .await
+                        .then_final_states([entry::<SetFlags>().applied(), gone()]);
+                    use AuditState::{Failed, RollbackFailed, Started};
+                    if [Started, Failed, RollbackFailed].contains(&state) {
+                        ran.then_issue_of("gone").then_nothing_more();
+                    } else {
+                        ran.then_nothing_more();
+                    }
+                }
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn of_a_long_pipeline_one_change_can_be_looked_at() {
+    FlamingockTest::given(World::new().orders())
+        .when_run()
+        .await
+        .then_audit_includes([entry::<AddCode>().started(), entry::<AddCode>().applied()])
+        .then_audit_includes([]);
 }

@@ -215,6 +215,60 @@ async fn a_crash_that_is_never_come_to_fails_the_test() {
 }
 
 #[tokio::test]
+async fn a_fault_for_a_run_that_never_comes_fails_the_test() {
+    let ran = ran().await;
+    let message = failure(async { drop(ran.crash_at(before(Moment::Apply.of::<AddCode>()))) }).await;
+    assert!(
+        message.starts_with(
+            "no run came after this one, for:\n  - a crash before `Apply` of change `add-code` ("
+        ),
+        "{message}"
+    );
+    let places: Vec<_> = message.lines().filter(|line| line.contains(file!())).collect();
+    assert_eq!(places.len(), 2, "{message}");
+}
+
+#[tokio::test]
+async fn of_the_changes_that_are_named_everything_is() {
+    let message = failure(async { ran().await.then_audit_includes([entry::<AddCode>().applied()]) }).await;
+    assert!(
+        message.starts_with(
+            "the run recorded something else of these changes (- expected, + happened):
+  + add-code STARTED
+    add-code APPLIED\nThe run ended well"
+        ),
+        "{message}"
+    );
+}
+
+#[tokio::test]
+async fn a_change_of_another_application_is_said_to_be_none_of_this_one() {
+    let of_this = "`broken` is no change of this application\nThe run ended well";
+    let message = failure(async { ran().await.then_audit([entry::<Broken>().applied()]) }).await;
+    assert!(message.contains(of_this), "{message}");
+    let message = failure(async { ran().await.then_final_states([entry::<Broken>().applied()]) }).await;
+    assert!(message.contains(of_this), "{message}");
+    let crash = || FlamingockTest::given(World::new().orders()).crash_at(Moment::Apply.of::<Broken>());
+    let message = failure(async { crash().when_run().await }).await;
+    assert!(message.contains(of_this), "{message}");
+    let message = failure(async { ran().await.then_issue::<Broken>() }).await;
+    let none = "change `broken` is no issue: there is none, and it is no change of this application";
+    assert!(message.starts_with(none), "{message}");
+}
+
+#[tokio::test]
+async fn a_run_that_ends_before_it_sets_up_its_store_says_why() {
+    let world = World::new();
+    world.db.set_online(false);
+    FlamingockTest::given(world.orders())
+        .when_run()
+        .await
+        .then_audit([])
+        .then_final_states([])
+        .then_error_kind(RunErrorKind::Target);
+}
+
+#[tokio::test]
 async fn what_makes_no_sense_is_refused() {
     let message = failure(async {
         FlamingockTest::given(World::new().orders()).lose_answer(Moment::ApplyStep(1).of::<AddCode>())

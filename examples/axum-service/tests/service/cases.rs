@@ -1,6 +1,6 @@
 use std::time::{Duration, Instant};
 
-use flamingock_testing::conformance::Suite;
+use flamingock::testing::conformance::Suite;
 
 use crate::database::Database;
 use crate::service::{Service, changes_only};

@@ -8,7 +8,7 @@ mod service;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use flamingock_testing::conformance::{Suite, run};
+use flamingock::testing::conformance::{Suite, run};
 
 /// Where it is.
 const POSTGRES: &str = "FLAMINGOCK_TEST_POSTGRES_URL";

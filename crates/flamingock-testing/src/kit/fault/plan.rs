@@ -42,6 +42,11 @@ impl Fault {
         }
         Ok(Self { at, effect, place })
     }
+
+    /// The change whose moment it is.
+    pub(in crate::kit) fn change(&self) -> &str {
+        &self.at.change
+    }
 }
 
 impl fmt::Display for Fault {
