@@ -73,6 +73,7 @@
 //!   implementation in `FLAMINGOCK_TEST_REQUIRE` (several with commas) and it fails instead.
 //! - Each case has a place, a runtime and 30 seconds of its own. A place is removed when its case
 //!   passed, and kept when it failed.
+//! - A [`Proxy`](conformance::Proxy) in front of a server makes it unreachable, or swallows its answers.
 //! - The arguments are those of `cargo test`: `cargo test --test conformance -- expired` runs the
 //!   cases about expiry, `-- --list` names all.
 #![expect(

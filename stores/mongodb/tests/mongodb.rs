@@ -91,7 +91,7 @@ async fn crashed(place: &Place) -> (MongoAuditStore, Office, Chain, Vec<AuditEnt
     let office = take_office(&store, "run-1").await;
     let mut chain = Chain::of(&office);
     let mut entries = append(&store, &office, &mut chain).await;
-    place.proxy.allow(|command, collection| (command, collection) != ("insert", "flamingock_entries"));
+    place.rules.allow(|command, collection| (command, collection) != ("insert", "flamingock_entries"));
     entries.extend(append(&store, &office, &mut chain).await);
     assert_eq!(place.collection("entries").unwrap().count_documents(doc! {}).await.unwrap(), 2);
     (store, office, chain, entries)
@@ -100,7 +100,7 @@ async fn crashed(place: &Place) -> (MongoAuditStore, Office, Chain, Vec<AuditEnt
 async fn what_a_crash_left_in_the_outbox_is_shown_to_readers_who_may_not_write() {
     let place = Place::new().await.unwrap();
     let (_, _, _, entries) = crashed(&place).await;
-    place.proxy.allow(|command, _| !["insert", "update", "findAndModify"].contains(&command));
+    place.rules.allow(|command, _| !["insert", "update", "findAndModify"].contains(&command));
     let reader = place.store().unwrap();
     assert_eq!(all(&reader).await, entries);
     assert_eq!(reader.latest(&orders()).await.unwrap(), entries[2..]);
@@ -120,7 +120,7 @@ async fn what_a_crash_left_in_the_outbox_is_shown_to_readers_who_may_not_write()
 async fn what_a_crash_left_in_the_outbox_is_copied_by_the_next_run() {
     let place = Place::new().await.unwrap();
     let (_, _, _, mut entries) = crashed(&place).await;
-    place.proxy.allow_all();
+    place.rules.allow_all();
     let next = place.store().unwrap();
     let office = take_office(&next, "run-2").await;
     assert_eq!(place.collection("entries").unwrap().count_documents(doc! {}).await.unwrap(), 4);
@@ -139,7 +139,7 @@ async fn what_could_not_be_copied_is_copied_by_the_next_append() {
     let refused = Append { expected: 4, entries: &entry, head: further.head_change() };
     assert_eq!(store.append(&office, &refused).await.unwrap_err().kind(), BackendErrorKind::Denied);
     assert_eq!(all(&store).await, entries);
-    place.proxy.allow_all();
+    place.rules.allow_all();
     entries.extend(append(&store, &office, &mut chain).await);
     assert_eq!(place.collection("entries").unwrap().count_documents(doc! {}).await.unwrap(), 6);
     assert_eq!(all(&store).await, entries);

@@ -310,7 +310,7 @@ async fn an_append_whose_answer_is_lost_is_an_error_that_says_unavailable() {
     let schema = schema().await;
     let store = ready(&schema).await;
     let office = office(&store, "run-1").await;
-    schema.proxy().swallow_answers();
+    schema.proxy().swallow_answers(true);
     let mut chain = Chain::of(&office);
     let lost = append(&store, &office, &mut chain, &["a"]);
     // It hangs as long as the connection does: the run bounds it. Then the connection breaks.

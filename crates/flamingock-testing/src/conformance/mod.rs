@@ -9,6 +9,7 @@ mod case;
 #[cfg(test)]
 mod flaws;
 mod lock;
+mod proxy;
 mod store_fixture;
 mod suite;
 mod support;
@@ -17,6 +18,7 @@ mod target_fixture;
 
 pub use audit_store::audit_store_suite;
 pub use lock::lock_suite;
+pub use proxy::{Proxy, Traffic};
 pub use store_fixture::{Damage, StoreCapabilities, StoreFixture, StoreHandle, StorePlace};
 pub use suite::{Suite, run};
 pub use target::target_suite;

@@ -14,11 +14,9 @@ use aws_sdk_dynamodb::types::{
 use flamingock_core::History;
 use flamingock_store_dynamodb::DynamoAuditStore;
 use flamingock_testing::conformance::{
-    BoxError, Damage, StoreCapabilities, StoreFixture, StoreHandle, StorePlace, audit_store_suite,
+    BoxError, Damage, Proxy, StoreCapabilities, StoreFixture, StoreHandle, StorePlace, audit_store_suite,
     lock_suite, run,
 };
-
-use crate::server::proxy::Proxy;
 
 #[derive(Debug)]
 struct Dynamo;
@@ -52,7 +50,7 @@ impl StoreFixture for Dynamo {
 
     async fn fresh(&self) -> Result<Arc<dyn StorePlace>, BoxError> {
         let endpoint = server::endpoint()?;
-        let proxy = Proxy::to(server::address(&endpoint).await?).await?;
+        let proxy = server::proxy(&endpoint).await?;
         let client = server::client(&endpoint);
         Ok(Arc::new(Place { table: server::table_name(), proxy, client }))
     }
@@ -61,7 +59,7 @@ impl StoreFixture for Dynamo {
 #[async_trait]
 impl StorePlace for Place {
     async fn open(&self) -> Result<StoreHandle, BoxError> {
-        let client = server::client(&self.proxy.endpoint());
+        let client = server::client(&server::through(&self.proxy));
         Ok(StoreHandle::both(DynamoAuditStore::new(client, &self.table)))
     }
 

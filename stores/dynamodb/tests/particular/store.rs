@@ -17,7 +17,6 @@ use flamingock_store_dynamodb::DynamoAuditStore;
 use flamingock_testing::entries::{Chain, entry};
 
 use crate::server;
-use crate::server::proxy::Proxy;
 
 fn orders() -> History {
     History::new("orders")
@@ -186,11 +185,11 @@ pub(crate) async fn a_change_recorded_after_a_large_append_stays_the_newest() {
 
 pub(crate) async fn an_append_whose_answer_is_lost_is_not_sent_again() {
     let endpoint = server::endpoint().unwrap();
-    let proxy = Proxy::to(server::address(&endpoint).await.unwrap()).await.unwrap();
+    let proxy = server::proxy(&endpoint).await.unwrap();
     let counter = Counter::default();
     let impatient =
         TimeoutConfig::builder().operation_attempt_timeout(std::time::Duration::from_secs(2)).build();
-    let config = server::config(&proxy.endpoint(), server::http()).timeout_config(impatient);
+    let config = server::config(&server::through(&proxy), server::http()).timeout_config(impatient);
     let client = Client::from_conf(config.interceptor(counter.clone()).build());
     let store = DynamoAuditStore::new(client, server::table_name());
     AuditStore::initialize(&store).await.unwrap();

@@ -1,8 +1,6 @@
 //! The DynamoDB that tests are given, and tables of their own in it.
 #![allow(dead_code, reason = "each test binary uses a part of it")]
 
-pub(crate) mod proxy;
-
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -12,6 +10,7 @@ use aws_sdk_dynamodb::config::timeout::TimeoutConfig;
 use aws_sdk_dynamodb::config::{BehaviorVersion, Builder, Credentials, Region, SharedHttpClient};
 use aws_smithy_http_client::tls::Provider;
 use aws_smithy_http_client::tls::rustls_provider::CryptoMode;
+use flamingock_testing::conformance::Proxy;
 
 /// What no address, error or debug output may show. Letters and digits: emulators accept no others.
 pub(crate) const SECRET: &str = "hunter2hunter2";
@@ -24,11 +23,14 @@ pub(crate) fn endpoint() -> Result<String, String> {
     })
 }
 
-/// Where `endpoint` listens.
-pub(crate) async fn address(endpoint: &str) -> std::io::Result<std::net::SocketAddr> {
-    let host = endpoint.trim_start_matches("http://").trim_end_matches('/');
-    let mut found = tokio::net::lookup_host(host).await?;
-    found.next().ok_or_else(|| std::io::Error::other(format!("{host} has no address")))
+/// In front of the server at `endpoint`.
+pub(crate) async fn proxy(endpoint: &str) -> std::io::Result<Proxy> {
+    Proxy::to(endpoint.trim_start_matches("http://").trim_end_matches('/')).await
+}
+
+/// Through the proxy.
+pub(crate) fn through(proxy: &Proxy) -> String {
+    format!("http://{}", proxy.address())
 }
 
 pub(crate) fn http() -> SharedHttpClient {

@@ -80,7 +80,7 @@ impl StorePlace for Place {
             // No server here has users with fewer rights: the proxy refuses as one would.
             Damage::ReadOnly => {
                 let writes = ["insert", "update", "delete", "findAndModify", "create", "createIndexes"];
-                self.0.proxy.allow(move |command, _| !writes.contains(&command));
+                self.0.rules.allow(move |command, _| !writes.contains(&command));
             }
             Damage::Unreachable => self.0.proxy.unplug(),
             other => return Err(format!("the fixture cannot do {other:?}").into()),

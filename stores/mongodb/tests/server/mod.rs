@@ -1,5 +1,5 @@
 //! MongoDB, as `FLAMINGOCK_TEST_MONGODB_URL` gives it, and what stands between it and a test.
-#![expect(dead_code, reason = "no test needs all of it")]
+#![allow(dead_code, reason = "each test binary uses a part of it")]
 
 pub(crate) mod proxy;
 
@@ -10,9 +10,9 @@ use flamingock_store_mongodb::MongoAuditStore;
 use flamingock_store_mongodb::mongodb::bson::Document;
 use flamingock_store_mongodb::mongodb::options::{ClientOptions, ServerAddress};
 use flamingock_store_mongodb::mongodb::{Client, Collection, Database};
-use flamingock_testing::conformance::BoxError;
+use flamingock_testing::conformance::{BoxError, Proxy};
 
-use self::proxy::Proxy;
+use self::proxy::Rules;
 
 const VARIABLE: &str = "FLAMINGOCK_TEST_MONGODB_URL";
 
@@ -34,6 +34,7 @@ pub(crate) struct Place {
     pub(crate) name: String,
     options: ClientOptions,
     pub(crate) proxy: Proxy,
+    pub(crate) rules: Rules,
 }
 
 impl Place {
@@ -46,8 +47,9 @@ impl Place {
         let mut options = ClientOptions::parse(url()?).await?;
         options.server_selection_timeout = Some(Duration::from_secs(3));
         options.default_database = Some(name.clone());
-        let proxy = Proxy::to(options.hosts[0].to_string()).await?;
-        Ok(Self { name, options, proxy })
+        let rules = Rules::default();
+        let proxy = proxy::to(options.hosts[0].to_string(), rules.clone()).await?;
+        Ok(Self { name, options, proxy, rules })
     }
 
     /// Of clients that go through the proxy.

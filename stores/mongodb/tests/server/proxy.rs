@@ -1,96 +1,59 @@
-//! A TCP proxy in front of a server: it can be unplugged, and can refuse commands.
+//! A proxy in front of a server that refuses commands.
 
 use std::io;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use flamingock_store_mongodb::mongodb::bson::{self, Document, doc};
+use flamingock_testing::conformance::Proxy;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::watch;
+use tokio::net::TcpStream;
 
 /// Whether a command is let through, by its name and its collection.
 type Rule = Arc<dyn Fn(&str, &str) -> bool + Send + Sync>;
 
-pub(crate) struct Proxy {
-    port: u16,
-    plug: watch::Sender<bool>,
-    rule: Arc<Mutex<Option<Rule>>>,
-}
+/// The rule of a proxy, if it has one.
+#[derive(Clone, Default)]
+pub(crate) struct Rules(Arc<Mutex<Option<Rule>>>);
 
-impl std::fmt::Debug for Proxy {
+impl std::fmt::Debug for Rules {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Proxy").field("port", &self.port).finish_non_exhaustive()
+        f.debug_struct("Rules").finish_non_exhaustive()
     }
 }
 
-impl Proxy {
-    /// On a free port, to this server.
-    pub(crate) async fn to(server: String) -> io::Result<Self> {
-        let listener = TcpListener::bind("127.0.0.1:0").await?;
-        let port = listener.local_addr()?.port();
-        let (plug, mut plugged) = watch::channel(true);
-        let rule = Arc::new(Mutex::new(None));
-        let of_connections = Arc::clone(&rule);
-        tokio::spawn(async move {
-            loop {
-                let accepted = tokio::select! {
-                    _ = plugged.wait_for(|plugged| !plugged) => return,
-                    accepted = listener.accept() => accepted,
-                };
-                let Ok((client, _)) = accepted else { return };
-                tokio::spawn(carry(client, server.clone(), plugged.clone(), Arc::clone(&of_connections)));
-            }
-        });
-        Ok(Self { port, plug, rule })
-    }
-
-    pub(crate) fn port(&self) -> u16 {
-        self.port
-    }
-
-    /// Breaks all connections, and takes no more.
-    pub(crate) fn unplug(&self) {
-        self.plug.send_replace(false);
-    }
-
+impl Rules {
     /// From now on commands that do not fit are answered as if the user had no permission.
     pub(crate) fn allow(&self, rule: impl Fn(&str, &str) -> bool + Send + Sync + 'static) {
-        *self.rule.lock().unwrap_or_else(PoisonError::into_inner) = Some(Arc::new(rule));
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(Arc::new(rule));
     }
 
     /// Lets everything through again.
     pub(crate) fn allow_all(&self) {
-        *self.rule.lock().unwrap_or_else(PoisonError::into_inner) = None;
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = None;
+    }
+
+    fn current(&self) -> Option<Rule> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 }
 
+/// To this server, with these rules.
+pub(crate) async fn to(server: String, rules: Rules) -> io::Result<Proxy> {
+    Proxy::carried(server, move |client, server, _| carry(client, server, rules.clone())).await
+}
+
 /// One message after the other, each with its answer: the driver asks for no other kind here.
-async fn carry(
-    mut client: TcpStream,
-    server: String,
-    mut plugged: watch::Receiver<bool>,
-    rule: Arc<Mutex<Option<Rule>>>,
-) {
-    let Ok(mut server) = TcpStream::connect(server).await else { return };
-    let _ = (client.set_nodelay(true), server.set_nodelay(true));
-    tokio::select! {
-        _ = plugged.wait_for(|plugged| !plugged) => {}
-        _ = async {
-            loop {
-                let message = read(&mut client).await?;
-                let rule = rule.lock().unwrap_or_else(PoisonError::into_inner).clone();
-                let answer = match (rule, command(&message)) {
-                    (Some(rule), Some((name, collection))) if !rule(&name, &collection) => refusal(&message, &name),
-                    _ => {
-                        server.write_all(&message).await?;
-                        read(&mut server).await?
-                    }
-                };
-                client.write_all(&answer).await?;
+async fn carry(mut client: TcpStream, mut server: TcpStream, rules: Rules) -> io::Result<()> {
+    loop {
+        let message = read(&mut client).await?;
+        let answer = match (rules.current(), command(&message)) {
+            (Some(rule), Some((name, collection))) if !rule(&name, &collection) => refusal(&message, &name),
+            _ => {
+                server.write_all(&message).await?;
+                read(&mut server).await?
             }
-            #[expect(unreachable_code, reason = "it gives the block its type")]
-            Ok::<(), io::Error>(())
-        } => {}
+        };
+        client.write_all(&answer).await?;
     }
 }
 

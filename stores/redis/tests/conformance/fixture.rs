@@ -8,13 +8,12 @@ use async_trait::async_trait;
 use flamingock_core::History;
 use flamingock_store_redis::{RedisAuditStore, RedisLockStore};
 use flamingock_testing::conformance::{
-    BoxError, Damage, StoreCapabilities, StoreFixture, StoreHandle, StorePlace, Suite, audit_store_suite,
-    lock_suite,
+    BoxError, Damage, Proxy, StoreCapabilities, StoreFixture, StoreHandle, StorePlace, Suite,
+    audit_store_suite, lock_suite,
 };
 use redis::IntoConnectionInfo as _;
 
 use crate::server::own::Own;
-use crate::server::proxy::Proxy;
 use crate::server::{Admin, own, unique, url};
 
 const PASSWORD: &str = "hunter2-is-not-shown";

@@ -3,7 +3,6 @@
 
 pub(crate) mod mysql;
 pub(crate) mod postgres;
-pub(crate) mod proxy;
 
 /// Adds functions to a suite, each by its name; `of` what they take, if they take anything.
 #[allow(unused_macros, reason = "the conformance suites bring their own lists")]

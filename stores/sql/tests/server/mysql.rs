@@ -1,15 +1,12 @@
 //! MariaDB and MySQL, as `FLAMINGOCK_TEST_MARIADB_URL` and `FLAMINGOCK_TEST_MYSQL_URL` give them: by a user
 //! who may create databases and users.
 
-use std::net::ToSocketAddrs as _;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use flamingock_testing::conformance::BoxError;
+use flamingock_testing::conformance::{BoxError, Proxy};
 use sqlx::mysql::{MySqlConnectOptions, MySqlPool, MySqlPoolOptions};
 use sqlx::{AssertSqlSafe, ConnectOptions as _, Connection as _, Executor as _};
-
-use super::proxy::Proxy;
 
 /// Which of the two.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -66,8 +63,7 @@ impl Database {
         // As awkward as a name may be that is also a user's: whoever forgets to quote it is found.
         let name = format!("T `{now}` {}-{number}", std::process::id());
         let admin: MySqlConnectOptions = brand.url()?.parse()?;
-        let mut addresses = (admin.get_host(), admin.get_port()).to_socket_addrs()?;
-        let proxy = Proxy::to(addresses.next().ok_or("the server has no address")?).await?;
+        let proxy = Proxy::to(format!("{}:{}", admin.get_host(), admin.get_port())).await?;
         let database = Self { name, admin, proxy };
         let (quoted, user) = (database.quoted(), database.user());
         database

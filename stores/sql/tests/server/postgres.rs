@@ -1,14 +1,11 @@
 //! PostgreSQL, as `FLAMINGOCK_TEST_POSTGRES_URL` and `FLAMINGOCK_TEST_PGBOUNCER_URL` give it.
 
-use std::net::ToSocketAddrs as _;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use flamingock_testing::conformance::BoxError;
+use flamingock_testing::conformance::{BoxError, Proxy};
 use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
 use sqlx::{AssertSqlSafe, ConnectOptions as _, Connection as _, Executor as _};
-
-use super::proxy::Proxy;
 
 /// How a test gets at the server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -76,8 +73,7 @@ impl Schema {
         // Awkward on purpose: whoever forgets to quote it is found.
         let name = format!("Test \"{now}\" {}-{number}", std::process::id());
         let options = way.options()?;
-        let mut addresses = (options.get_host(), options.get_port()).to_socket_addrs()?;
-        let proxy = Proxy::to(addresses.next().ok_or("the server has no address")?).await?;
+        let proxy = Proxy::to(format!("{}:{}", options.get_host(), options.get_port())).await?;
         let schema = Self { name, options, proxy };
         schema.run(&format!("CREATE SCHEMA {}", schema.quoted())).await?;
         Ok(schema)

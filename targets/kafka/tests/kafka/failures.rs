@@ -7,7 +7,7 @@ use flamingock_core::target::{Mode, TargetSystem};
 use flamingock_core::{BackendError, BackendErrorKind};
 use flamingock_target_kafka::{KafkaTarget, Offsets, Record, Topic};
 
-use crate::proxy::Proxy;
+use crate::proxy;
 use crate::server::{Broker, PASSWORD, TIMEOUT, changes, committed, config, context, kafka, name, target};
 
 /// How long the targets of these tests wait.
@@ -77,7 +77,7 @@ pub(crate) async fn a_broker_that_is_not_there_is_told_in_time() {
 }
 
 pub(crate) async fn a_broker_that_does_not_answer_is_told_in_time() {
-    let proxy = Proxy::to(&Broker::find().unwrap().plain).await.unwrap();
+    let proxy = proxy::to(&Broker::find().unwrap().plain).await.unwrap();
     proxy.swallow_answers(true);
     let target = KafkaTarget::with_timeout("events", config(&proxy.address()), SHORT).unwrap();
     for _ in 0..2 {
@@ -123,7 +123,7 @@ pub(crate) async fn a_broker_that_goes_away_in_the_middle_is_told_in_time() {
     let topic = Topic::new(name("orders"));
     direct.create_topic(&topic).await.unwrap();
     for step in 0..5 {
-        let proxy = Proxy::to(&Broker::find().unwrap().plain).await.unwrap();
+        let proxy = proxy::to(&Broker::find().unwrap().plain).await.unwrap();
         let target = KafkaTarget::with_timeout("events", config(&proxy.address()), SHORT).unwrap();
         let kafka = changes(&target);
         target.check().await.unwrap();
@@ -186,7 +186,7 @@ pub(crate) async fn settings_that_cannot_work_are_told_before_any_io() {
 pub(crate) async fn a_commit_whose_answer_is_lost_is_known_afterwards() {
     let (direct, topic) = (kafka(), Topic::new(name("orders")));
     direct.create_topic(&topic).await.unwrap();
-    let proxy = Proxy::to(&Broker::find().unwrap().plain).await.unwrap();
+    let proxy = proxy::to(&Broker::find().unwrap().plain).await.unwrap();
     let target = KafkaTarget::with_timeout("events", config(&proxy.address()), SHORT).unwrap();
     let service = name("service");
     let change = context(&service, "seed", 1);

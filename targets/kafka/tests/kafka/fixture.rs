@@ -6,9 +6,9 @@ use async_trait::async_trait;
 use flamingock_core::change::TargetState;
 use flamingock_core::target::{Mode, Session, TargetSystem};
 use flamingock_target_kafka::{KafkaChanges, Topic};
-use flamingock_testing::conformance::{BoxError, TargetCapabilities, TargetFixture, TargetPlace};
+use flamingock_testing::conformance::{BoxError, Proxy, TargetCapabilities, TargetFixture, TargetPlace};
 
-use crate::proxy::Proxy;
+use crate::proxy;
 use crate::server::{self, Broker};
 
 #[derive(Debug)]
@@ -44,7 +44,7 @@ impl TargetFixture for Kafka {
 
     async fn fresh(&self) -> Result<Arc<dyn TargetPlace>, BoxError> {
         let broker = Broker::find()?;
-        let proxy = Proxy::to(broker.other("sasl")?).await?;
+        let proxy = proxy::to(broker.other("sasl")?).await?;
         Ok(Arc::new(Place { prefix: server::name("conformance"), proxy, own: server::kafka() }))
     }
 }

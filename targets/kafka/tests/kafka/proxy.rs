@@ -1,95 +1,41 @@
-//! A TCP proxy in front of the broker: it can be unplugged, and can swallow answers. A Kafka client goes to the
-//! address that the broker names in its answers, so the proxy puts its own there.
+//! A proxy in front of the broker. A Kafka client goes to the address that the broker names in its answers, so
+//! the proxy puts its own there.
 
 use std::io;
 use std::net::SocketAddr;
 
+use flamingock_testing::conformance::{Proxy, Traffic};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
-use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::watch;
+use tokio::net::TcpStream;
+use tokio::net::tcp::{ReadHalf, WriteHalf};
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum State {
-    Plugged,
-    /// What the broker says does not arrive.
-    Deaf,
-    Unplugged,
+/// To this broker, such as `127.0.0.1:9092`.
+pub(crate) async fn to(broker: &str) -> io::Result<Proxy> {
+    Proxy::carried(broker, carry).await
 }
 
-#[derive(Debug)]
-pub(crate) struct Proxy {
-    port: u16,
-    state: watch::Sender<State>,
-}
-
-impl Proxy {
-    /// On a free port, to this broker, such as `127.0.0.1:9092`.
-    pub(crate) async fn to(broker: &str) -> io::Result<Self> {
-        let broker: SocketAddr = broker.parse().map_err(io::Error::other)?;
-        let listener = TcpListener::bind("127.0.0.1:0").await?;
-        let port = listener.local_addr()?.port();
-        let (state, watched) = watch::channel(State::Plugged);
-        tokio::spawn(accept(listener, broker, watched));
-        Ok(Self { port, state })
-    }
-
-    pub(crate) fn address(&self) -> String {
-        format!("127.0.0.1:{}", self.port)
-    }
-
-    /// Breaks all connections, and takes no more.
-    pub(crate) fn unplug(&self) {
-        self.state.send_replace(State::Unplugged);
-    }
-
-    /// From now on the broker's answers are swallowed, or arrive again.
-    pub(crate) fn swallow_answers(&self, swallow: bool) {
-        self.state.send_replace(if swallow { State::Deaf } else { State::Plugged });
-    }
-}
-
-async fn accept(listener: TcpListener, broker: SocketAddr, mut state: watch::Receiver<State>) {
-    let for_each = state.clone();
-    let Ok(own) = listener.local_addr() else { return };
-    loop {
-        tokio::select! {
-            _ = state.wait_for(|state| *state == State::Unplugged) => return,
-            accepted = listener.accept() => {
-                let Ok((client, _)) = accepted else { return };
-                tokio::spawn(carry(client, broker, own, for_each.clone()));
-            }
-        }
-    }
-}
-
-async fn carry(client: TcpStream, broker: SocketAddr, own: SocketAddr, mut state: watch::Receiver<State>) {
-    let Ok(server) = TcpStream::connect(broker).await else { return };
-    let _ = (client.set_nodelay(true), server.set_nodelay(true));
-    let ((mut from_client, to_client), (from_server, mut to_server)) =
-        (client.into_split(), server.into_split());
-    let seen = state.clone();
+async fn carry(mut client: TcpStream, mut server: TcpStream, traffic: Traffic) -> io::Result<()> {
+    let (broker, own) = (server.peer_addr()?, client.local_addr()?);
+    let ((mut from_client, to_client), (from_server, mut to_server)) = (client.split(), server.split());
     tokio::select! {
-        _ = state.wait_for(|state| *state == State::Unplugged) => {}
-        // Who hangs up is hung up on.
-        _ = tokio::io::copy(&mut from_client, &mut to_server) => {}
-        _ = answers(from_server, to_client, (broker, own), || *seen.borrow() == State::Plugged) => {}
+        ended = tokio::io::copy(&mut from_client, &mut to_server) => ended.map(drop),
+        ended = answers(from_server, to_client, (broker, own), &traffic) => ended,
     }
 }
 
 /// Carries answers, each of which begins with its length.
 async fn answers(
-    mut from: OwnedReadHalf,
-    mut to: OwnedWriteHalf,
+    mut from: ReadHalf<'_>,
+    mut to: WriteHalf<'_>,
     (broker, own): (SocketAddr, SocketAddr),
-    pass: impl Fn() -> bool,
+    traffic: &Traffic,
 ) -> io::Result<()> {
     loop {
         let length = from.read_u32().await?;
         let mut answer = vec![0; usize::try_from(length).map_err(io::Error::other)?];
         from.read_exact(&mut answer).await?;
         rename(&mut answer, broker, own);
-        if pass() {
+        if traffic.answer_passes() {
             to.write_u32(length).await?;
             to.write_all(&answer).await?;
         }

@@ -11,8 +11,9 @@ use flamingock::rdkafka::admin::{AdminClient, AdminOptions, ResourceSpecifier};
 use flamingock::rdkafka::client::DefaultClientContext;
 use flamingock::rdkafka::producer::{FutureProducer, FutureRecord};
 use flamingock::{History, RunError, RunErrorKind};
+use flamingock_testing::conformance::Proxy;
 
-use crate::proxy::Proxy;
+use crate::proxy;
 use crate::server::{self, Broker, committed, name};
 
 /// What the changes of a case work on.
@@ -38,7 +39,7 @@ enum Then {
 
 impl Orders {
     async fn new(then: Then) -> Self {
-        let proxy = Proxy::to(&Broker::find().unwrap().plain).await.unwrap();
+        let proxy = proxy::to(&Broker::find().unwrap().plain).await.unwrap();
         Self { topic: name("orders"), then, proxy: Arc::new(proxy) }
     }
 

@@ -11,11 +11,10 @@ use async_trait::async_trait;
 use flamingock_core::target::{Mode, Session, TargetSystem};
 use flamingock_target_s3::{Bulk, Content, S3Changes, S3Target};
 use flamingock_testing::conformance::{
-    BoxError, TargetCapabilities, TargetFixture, TargetPlace, run, target_suite,
+    BoxError, Proxy, TargetCapabilities, TargetFixture, TargetPlace, run, target_suite,
 };
 
-use crate::server::proxy::Proxy;
-use crate::server::{Kind, SECRET, Server, bucket_name};
+use crate::server::{Kind, SECRET, Server, bucket_name, through};
 
 #[derive(Debug)]
 struct Fixture(Kind);
@@ -60,7 +59,7 @@ impl Place {
 #[async_trait]
 impl TargetPlace for Place {
     async fn open(&self) -> Result<Arc<dyn TargetSystem>, BoxError> {
-        let client = self.server.client_at(&self.proxy.endpoint());
+        let client = self.server.client_at(&through(&self.proxy));
         Ok(Arc::new(S3Target::new("files", client).check_timeout(Duration::from_secs(4))))
     }
 

@@ -8,11 +8,11 @@ use aws_sdk_s3::config::{ConfigBag, Intercept, RuntimeComponents};
 use aws_sdk_s3::error::BoxError;
 use flamingock_core::change::TargetState;
 use flamingock_target_s3::{Bulk, Content, Copied, S3Changes, S3ErrorKind};
+use flamingock_testing::conformance::Proxy;
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 
 use crate::Place;
-use crate::server::proxy::Proxy;
-use crate::server::{Kind, Server};
+use crate::server::{Kind, Server, through};
 
 /// More than a page of a listing; moto is slow.
 fn objects(kind: Kind) -> u64 {
@@ -104,7 +104,7 @@ pub(crate) async fn a_copy_that_was_interrupted_goes_on_where_it_stopped(kind: K
 
     // The server is gone after some hundred more.
     let proxy = server.proxy().await.unwrap();
-    let through = S3Changes::new(&server.client_at(&proxy.endpoint()));
+    let through = S3Changes::new(&server.client_at(&through(&proxy)));
     let dies = async {
         until(&place, "new/", |count| count >= first + 300).await;
         proxy.unplug();
@@ -133,7 +133,7 @@ pub(crate) async fn a_deletion_that_was_interrupted_goes_on_where_it_stopped(kin
     let Place { s3, server, bucket, .. } = &place;
     s3.create_object(bucket, "older", &Content::from("stays")).await.unwrap();
     let proxy = Arc::new(server.proxy().await.unwrap());
-    let config = Server::config(&proxy.endpoint(), &server.user);
+    let config = Server::config(&through(&proxy), &server.user);
     let third = UnplugAtThird { deletions: AtomicU32::new(0), proxy: Arc::clone(&proxy) };
     let through = S3Changes::new(&Client::from_conf(config.interceptor(third).build()));
     let one = Bulk::new().concurrency(1);

@@ -7,7 +7,7 @@ use flamingock_target_s3::{Content, S3Changes, S3ErrorKind, S3Target};
 use tokio::net::TcpListener;
 
 use crate::Place;
-use crate::server::{Kind, SECRET, User};
+use crate::server::{Kind, SECRET, User, through};
 
 /// What one second may become on a busy machine.
 const SLACK: Duration = Duration::from_secs(3);
@@ -49,7 +49,7 @@ pub(crate) async fn a_server_that_never_answers_is_one_clear_error_in_time(kind:
 pub(crate) async fn a_server_that_dies_in_a_request_is_one_clear_error_in_time(kind: Kind) {
     let place = Place::fresh(kind).await;
     let proxy = place.server.proxy().await.unwrap();
-    let target = target(&place, &proxy.endpoint()).timeout(Duration::from_secs(3));
+    let target = target(&place, &through(&proxy)).timeout(Duration::from_secs(3));
     let s3 = target.resources(Mode::Plain).get::<S3Changes>().unwrap();
     s3.create_object(&place.bucket, "a", &Content::from("1")).await.unwrap();
 
@@ -61,7 +61,7 @@ pub(crate) async fn a_server_that_dies_in_a_request_is_one_clear_error_in_time(k
     assert!(since.elapsed() < Duration::from_secs(3) + SLACK, "{:?}", since.elapsed());
     // moto hangs up, and the proxy with it.
     let how = if kind == Kind::Moto { "connection closed" } else { "in time" };
-    for part in ["create object failed", &place.bucket, "key: b", &proxy.endpoint(), how] {
+    for part in ["create object failed", &place.bucket, "key: b", &through(&proxy), how] {
         assert!(error.to_string().contains(part), "{part} is missing: {error}");
     }
     // The client of the changes has the same limits.

@@ -6,7 +6,7 @@ use flamingock_core::change::TargetState;
 use flamingock_target_s3::{Bulk, Content, Done, S3Changes, S3ErrorKind};
 
 use crate::Place;
-use crate::server::{Kind, Server};
+use crate::server::{Kind, Server, through};
 
 /// How many try at once, and how often.
 const RACERS: usize = 8;
@@ -137,7 +137,7 @@ pub(crate) async fn a_creation_whose_answer_was_lost_is_known(kind: Kind) {
     let Place { server, s3, bucket, .. } = &place;
     let proxy = server.proxy().await.unwrap();
     let limits = TimeoutConfig::builder().operation_attempt_timeout(Duration::from_millis(800)).build();
-    let config = Server::config(&proxy.endpoint(), &server.user).timeout_config(limits);
+    let config = Server::config(&through(&proxy), &server.user).timeout_config(limits);
     let through = S3Changes::new(&Client::from_conf(config.build()));
     through.put_object(bucket, "warm", &Content::from("up")).await.unwrap();
 

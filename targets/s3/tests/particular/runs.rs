@@ -7,11 +7,11 @@ use flamingock::prelude::*;
 use flamingock::report::{ChangeOutcome, Report};
 use flamingock::s3::{BucketState, Content, Done};
 use flamingock::{RunError, RunErrorKind};
+use flamingock_testing::conformance::Proxy;
 use tempfile::TempDir;
 
 use crate::Place;
-use crate::server::Kind;
-use crate::server::proxy::Proxy;
+use crate::server::{Kind, through};
 
 /// The bucket of a case.
 struct Receipts(String);
@@ -168,7 +168,7 @@ pub(crate) async fn a_failed_change_is_compensated(kind: Kind) {
 pub(crate) async fn a_server_that_dies_in_a_change_leaves_an_issue_that_verify_settles(kind: Kind) {
     let app = Application::new(kind);
     let proxy = app.place.server.proxy().await.unwrap();
-    let client = app.place.server.client_at(&proxy.endpoint());
+    let client = app.place.server.client_at(&through(&proxy));
     let target =
         S3Target::new("files", client).timeout(Duration::from_secs(4)).check_timeout(Duration::from_secs(4));
     let since = Instant::now();

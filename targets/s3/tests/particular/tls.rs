@@ -1,5 +1,4 @@
 use std::io;
-use std::net::SocketAddr;
 use std::sync::Arc;
 
 use aws_sdk_s3::Client;
@@ -9,10 +8,10 @@ use aws_smithy_http_client::tls::{Provider, TlsContext, TrustStore};
 use flamingock_core::BackendErrorKind;
 use flamingock_core::target::TargetSystem as _;
 use flamingock_target_s3::{Done, S3Changes, S3Target};
+use flamingock_testing::conformance::Proxy;
 use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
 use rustls::ServerConfig;
 use rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
-use tokio::net::{TcpListener, TcpStream};
 use tokio_rustls::TlsAcceptor;
 
 use crate::Place;
@@ -34,7 +33,7 @@ impl Authority {
     }
 
     /// Takes TLS at a port of its own, in front of `server`.
-    async fn serve(&self, server: SocketAddr) -> io::Result<u16> {
+    async fn serve(&self, server: &str) -> io::Result<Proxy> {
         let key = KeyPair::generate().unwrap();
         let params = CertificateParams::new(vec!["localhost".to_owned()]).unwrap();
         let certificate = params.signed_by(&key, &self.issuer).unwrap();
@@ -47,19 +46,14 @@ impl Authority {
             .with_single_cert(vec![certificate.der().clone()], key)
             .unwrap();
         let acceptor = TlsAcceptor::from(Arc::new(config));
-        let listener = TcpListener::bind("127.0.0.1:0").await?;
-        let port = listener.local_addr()?.port();
-        tokio::spawn(async move {
-            while let Ok((client, _)) = listener.accept().await {
-                let acceptor = acceptor.clone();
-                tokio::spawn(async move {
-                    let mut client = acceptor.accept(client).await?;
-                    let mut server = TcpStream::connect(server).await?;
-                    tokio::io::copy_bidirectional(&mut client, &mut server).await
-                });
+        Proxy::carried(server, move |client, mut server, _| {
+            let acceptor = acceptor.clone();
+            async move {
+                let mut client = acceptor.accept(client).await?;
+                tokio::io::copy_bidirectional(&mut client, &mut server).await.map(drop)
             }
-        });
-        Ok(port)
+        })
+        .await
     }
 
     /// Trusts this authority and no other.
@@ -74,8 +68,8 @@ impl Authority {
 pub(crate) async fn a_server_of_a_private_authority_is_trusted_when_told(kind: Kind) {
     let place = Place::empty(kind);
     let authority = Authority::new();
-    let port = authority.serve(place.server.address().await.unwrap()).await.unwrap();
-    let endpoint = format!("https://localhost:{port}");
+    let proxy = authority.serve(place.server.address()).await.unwrap();
+    let endpoint = format!("https://localhost:{}", proxy.port());
     let config = || Server::config(&endpoint, &place.server.user);
 
     let error = S3Target::new("files", Client::from_conf(config().build())).check().await.unwrap_err();

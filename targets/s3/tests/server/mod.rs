@@ -1,10 +1,6 @@
 //! The S3 servers that tests are given, and buckets of their own in them.
 #![allow(dead_code, reason = "each test binary uses a part of it")]
 
-#[path = "../../../../stores/dynamodb/tests/server/proxy.rs"]
-pub(crate) mod proxy;
-
-use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -12,8 +8,7 @@ use aws_sdk_s3::Client;
 use aws_sdk_s3::config::retry::RetryConfig;
 use aws_sdk_s3::config::timeout::TimeoutConfig;
 use aws_sdk_s3::config::{BehaviorVersion, Builder, Credentials, Region};
-
-use self::proxy::Proxy;
+use flamingock_testing::conformance::Proxy;
 
 /// What no address, error or debug output may show.
 pub(crate) const SECRET: &str = "hunter2hunter2";
@@ -85,14 +80,13 @@ impl Server {
         })
     }
 
-    /// Where it listens.
-    pub(crate) async fn address(&self) -> std::io::Result<SocketAddr> {
-        let mut found = tokio::net::lookup_host(self.endpoint.trim_start_matches("http://")).await?;
-        found.next().ok_or_else(|| std::io::Error::other("it has no address"))
+    /// Where it listens: `host:port`.
+    pub(crate) fn address(&self) -> &str {
+        self.endpoint.trim_start_matches("http://")
     }
 
     pub(crate) async fn proxy(&self) -> std::io::Result<Proxy> {
-        Proxy::to(self.address().await?).await
+        Proxy::to(self.address()).await
     }
 
     pub(crate) fn config(endpoint: &str, user: &User) -> Builder {
@@ -124,6 +118,11 @@ impl Server {
     pub(crate) fn client_of(&self, user: &User) -> Client {
         Client::from_conf(Self::config(&self.endpoint, user).build())
     }
+}
+
+/// Through the proxy.
+pub(crate) fn through(proxy: &Proxy) -> String {
+    format!("http://{}", proxy.address())
 }
 
 /// A name that no other test has.

@@ -1,7 +1,6 @@
 //! Redis servers for tests.
 
 pub(crate) mod own;
-pub(crate) mod proxy;
 
 use std::sync::atomic::{AtomicU32, Ordering};
 
