@@ -7,7 +7,9 @@
 //! One piece of the protocol can be left out at a time: see [`Mutant`].
 
 mod append;
+mod bounds;
 mod mutant;
+mod plan;
 mod properties;
 mod state;
 mod step;
@@ -18,8 +20,9 @@ use std::time::{Duration, Instant};
 
 use stateright::{Checker, Expectation, HasDiscoveries, Model, Property};
 
+pub use bounds::Bounds;
 pub use mutant::Mutant;
-pub use state::{Bounds, State};
+pub use state::State;
 pub use step::Action;
 
 /// The names of the properties. The book has the same words.

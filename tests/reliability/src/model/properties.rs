@@ -1,7 +1,7 @@
 use stateright::Property;
 
-use super::state::{At, Bounds, Change, Digest, Ending, Role, Said, State};
-use super::{Protocol, names};
+use super::state::{At, Change, Digest, Ending, Role, Said, State};
+use super::{Bounds, Protocol, names};
 
 pub(super) fn all(bounds: &Bounds) -> Vec<Property<Protocol>> {
     let mut all = vec![
