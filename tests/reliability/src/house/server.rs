@@ -21,8 +21,8 @@ pub(crate) struct House {
     sessions: Mutex<Sessions>,
     acknowledged: Mutex<Vec<(u64, ChainHash)>>,
     offices: Mutex<Offices>,
-    /// The processes that live, and whether they took office.
-    alive: Mutex<BTreeMap<usize, bool>>,
+    /// The processes that live, and the execution that took office.
+    alive: Mutex<BTreeMap<usize, Option<String>>>,
     contested: AtomicBool,
     trace: Option<Mutex<Vec<String>>>,
     /// What the servers do wrong on purpose.
@@ -123,23 +123,30 @@ impl House {
     pub(crate) fn office_taken(&self, process: usize, execution: &str) {
         guard(&self.offices).taken.push(execution.to_owned());
         let mut alive = guard(&self.alive);
-        if alive.iter().any(|(other, in_office)| *other != process && *in_office) {
+        if alive.iter().any(|(other, in_office)| *other != process && in_office.is_some()) {
             self.contested.store(true, Ordering::Relaxed);
         }
         if let Some(in_office) = alive.get_mut(&process) {
-            *in_office = true;
+            *in_office = Some(execution.to_owned());
         }
     }
 
     pub(crate) fn process_lives(&self, process: usize) {
-        guard(&self.alive).insert(process, false);
+        guard(&self.alive).insert(process, None);
     }
 
     pub(crate) fn process_ended(&self, process: usize) {
         guard(&self.alive).remove(&process);
     }
 
-    /// Whether a process took office while another that had it was still at work.
+    /// An operator looks at what this run left, which has lost its lease, and rules.
+    pub(crate) fn ruled_about(&self, execution: &str) {
+        if guard(&self.alive).values().any(|in_office| in_office.as_deref() == Some(execution)) {
+            self.contested.store(true, Ordering::Relaxed);
+        }
+    }
+
+    /// Whether a process took office, or ruled, while another that had it was still at work.
     pub(crate) fn was_contested(&self) -> bool {
         self.contested.load(Ordering::Relaxed)
     }

@@ -100,6 +100,7 @@ pub(super) async fn rule(
             () if content.nothing() => Resolution::RolledBack,
             () => continue,
         };
+        house.ruled_about(&entry.execution);
         let mut ruling = Ruling::new(spec.id, resolution, "looked at it").by("jane");
         ruling.force = *standing != Standing::Issue;
         operator.rule(&ruling).await?;
