@@ -114,6 +114,9 @@ impl Step<'_, '_> {
         let mut held = Some(session);
         let called = call(self.method, &mut held, &surroundings, self.limits()).await;
         let Some(mut session) = held else {
+            if let Called::StillRunning(Early::LeaseLost) = called {
+                return Err(self.lost_and_running());
+            }
             return Ok(unknown(still_running(&called), "the method cannot be stopped and still runs"));
         };
         match called {
@@ -207,12 +210,13 @@ impl Step<'_, '_> {
                 return self.nothing_done(failure.detail).await;
             }
             Called::Returned(Err(failure)) => failure,
-            Called::Dropped(Early::LeaseLost) | Called::StillRunning(Early::LeaseLost) => {
+            Called::Dropped(Early::LeaseLost) => {
                 return Err(Stop::lease_lost(format_args!(
                     "change `{}` was stopped half-way",
                     self.change.id
                 )));
             }
+            Called::StillRunning(Early::LeaseLost) => return Err(self.lost_and_running()),
             Called::Dropped(early) => Failure { detail: early.detail(), nothing_done: false },
             Called::StillRunning(early) => {
                 return Ok(unknown(early.detail(), "what still runs could not be ended"));
@@ -238,7 +242,8 @@ impl Step<'_, '_> {
         let compensation = match self.call_plain(rollback).await {
             Ok(Called::Returned(Ok(()))) => Ok(()),
             Ok(Called::Returned(Err(failure))) => Err(failure.detail),
-            Ok(Called::Dropped(Early::LeaseLost) | Called::StillRunning(Early::LeaseLost)) => {
+            Ok(Called::StillRunning(Early::LeaseLost)) => return Err(self.lost_and_running()),
+            Ok(Called::Dropped(Early::LeaseLost)) => {
                 return Err(Stop::lease_lost(format_args!(
                     "the compensation of `{}` was stopped",
                     self.change.id
@@ -336,6 +341,10 @@ impl Step<'_, '_> {
             }
         };
         Ok(Ended { outcome: ChangeOutcome::RolledBack, error: Some(error), note: Some(note.to_owned()) })
+    }
+
+    fn lost_and_running(&self) -> Stop {
+        Stop::lease_lost(format_args!("change `{}` cannot be stopped and still runs", self.change.id))
     }
 
     fn partly(&self, error: ErrorDetail) -> Ended {

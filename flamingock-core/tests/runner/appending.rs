@@ -12,7 +12,7 @@ use flamingock_core::{BackendErrorKind, RunErrorKind};
 
 #[tokio::test(start_paused = true)]
 async fn a_run_that_was_put_out_of_office_meanwhile_stops_at_once() {
-    for kind in [BackendErrorKind::Unavailable, BackendErrorKind::Other] {
+    for kind in [BackendErrorKind::Unavailable, BackendErrorKind::InvalidData, BackendErrorKind::Other] {
         for broken in [true, false] {
             let house = House::new();
             let store = house.store.clone();

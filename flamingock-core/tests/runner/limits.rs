@@ -100,6 +100,24 @@ async fn a_blocking_change_that_ends_after_its_lease_is_lost_is_not_recorded() {
     assert_eq!(house.log().await, ["a STARTED"]);
 }
 
+#[tokio::test]
+async fn a_blocking_change_that_goes_on_after_its_lease_is_lost_ends_the_run() {
+    for target in ["flags", "db"] {
+        let house = House::new();
+        let store = house.store.clone();
+        let mut goes_on = blocking("a", move || {
+            tokio::runtime::Handle::current().block_on(store.break_lock(&orders())).expect("breaks it");
+            std::thread::sleep(SHORT * 10);
+        });
+        goes_on.target_system = target.to_owned();
+        let app = house.builder([goes_on]).lease(SHORT * 2).shutdown_grace(SHORT).build().expect("is wired");
+        let error = app.run().await.expect_err("the lease is lost");
+        assert_eq!(error.kind(), RunErrorKind::LeaseLost);
+        assert!(error.to_string().contains("change `a` cannot be stopped and still runs"), "{error}");
+        assert_eq!(house.log().await, ["a STARTED"]);
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn nothing_is_concluded_while_something_may_still_run_in_the_target() {
     for mut hangs in [hanging_in_a_transaction("a", "1"), plainly("a", "1", std::future::pending)] {
