@@ -37,6 +37,19 @@ fn blocking(id: &str, body: impl Fn() + Send + Sync + 'static) -> Change {
     change(id, "1", "flags", Method { params: Vec::new(), body })
 }
 
+/// Blocks until the heartbeat has heard that another has the lock, and for some time more.
+fn losing_its_lease(house: &House, faults: &Faults, more: Duration) -> Change {
+    let (store, faults) = (house.store.clone(), faults.clone());
+    blocking("a", move || {
+        let asked = faults.calls("extend");
+        tokio::runtime::Handle::current().block_on(store.break_lock(&orders())).expect("breaks it");
+        while faults.calls("extend") == asked {
+            std::thread::sleep(SHORT / 10);
+        }
+        std::thread::sleep(more);
+    })
+}
+
 fn hanging_in_a_transaction(id: &str, order: &str) -> Change {
     change(id, order, "db", on_db_async(|_| Box::pin(std::future::pending())))
 }
@@ -87,13 +100,10 @@ async fn a_blocking_change_that_ends_after_its_time_is_recorded_as_what_it_did()
 #[tokio::test]
 async fn a_blocking_change_that_ends_after_its_lease_is_lost_is_not_recorded() {
     let house = House::new();
-    let store = house.store.clone();
-    let change = blocking("a", move || {
-        tokio::runtime::Handle::current().block_on(store.break_lock(&orders())).expect("breaks it");
-        std::thread::sleep(SHORT * 6);
-    });
+    let faults = Faults::default();
+    let change = losing_its_lease(&house, &faults, SHORT);
     let app = house.builder([change]).lease(SHORT * 2).build().expect("is wired");
-    let error = app.run().await.expect_err("the lease is lost");
+    let error = app.around(&faults).run().await.expect_err("the lease is lost");
     assert_eq!(error.kind(), RunErrorKind::LeaseLost);
     let report = error.report();
     assert_eq!((bad(report).outcome, report.changes.failed), (ChangeOutcome::Unknown, 1));
@@ -104,14 +114,11 @@ async fn a_blocking_change_that_ends_after_its_lease_is_lost_is_not_recorded() {
 async fn a_blocking_change_that_goes_on_after_its_lease_is_lost_ends_the_run() {
     for target in ["flags", "db"] {
         let house = House::new();
-        let store = house.store.clone();
-        let mut goes_on = blocking("a", move || {
-            tokio::runtime::Handle::current().block_on(store.break_lock(&orders())).expect("breaks it");
-            std::thread::sleep(SHORT * 10);
-        });
+        let faults = Faults::default();
+        let mut goes_on = losing_its_lease(&house, &faults, SHORT * 10);
         goes_on.target_system = target.to_owned();
         let app = house.builder([goes_on]).lease(SHORT * 2).shutdown_grace(SHORT).build().expect("is wired");
-        let error = app.run().await.expect_err("the lease is lost");
+        let error = app.around(&faults).run().await.expect_err("the lease is lost");
         assert_eq!(error.kind(), RunErrorKind::LeaseLost);
         assert!(error.to_string().contains("change `a` cannot be stopped and still runs"), "{error}");
         assert_eq!(house.log().await, ["a STARTED"]);
