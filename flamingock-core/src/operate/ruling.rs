@@ -46,13 +46,17 @@ pub struct Ruling {
     /// Rules although the next start may settle it by itself, or although the target says otherwise.
     /// Where the target cannot be asked, a second ruling of `RolledBack` outranks its marker.
     pub force: bool,
+    /// Sequence of the change's newest entry when the operator looked at the target: once there is a newer
+    /// one, the ruling is refused. Unless told, only what is recorded while it waits for the lock counts.
+    #[serde(default)]
+    pub seen: Option<u64>,
 }
 
 impl Ruling {
     /// A ruling about a change.
     pub fn new(change: impl Into<String>, resolution: Resolution, reason: impl Into<String>) -> Self {
         let (change, reason) = (change.into(), reason.into());
-        Self { change, resolution, reason, operator: String::new(), correct: false, force: false }
+        Self { change, resolution, reason, operator: String::new(), correct: false, force: false, seen: None }
     }
 
     /// Says who rules.
@@ -66,6 +70,13 @@ impl Ruling {
     #[must_use]
     pub fn correct(mut self, correct: bool) -> Self {
         self.correct = correct;
+        self
+    }
+
+    /// Says at which of the change's entries the operator looked at the target.
+    #[must_use]
+    pub fn seen(mut self, sequence: u64) -> Self {
+        self.seen = Some(sequence);
         self
     }
 

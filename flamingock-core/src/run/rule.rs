@@ -55,10 +55,11 @@ impl Run<'_> {
         let holder = self.holder().await?;
         let latest = self.read_latest().await?;
         let entry = latest.get(&ruling.change).ok_or_else(|| unknown(&ruling.change, &latest))?;
+        let seen = ruling.seen.unwrap_or(entry.sequence);
+        unchanged(entry, seen)?;
         if self.change_of(entry).is_none() {
             permitted(ruling, entry, holder.as_ref(), None)?;
         }
-        let seen = entry.sequence;
         let lease = self.lock().await?;
         let ruled = self.rule_in_office(&lease, ruling, seen).await;
         lease.release().await;
@@ -77,16 +78,7 @@ impl Run<'_> {
         let Some(before) = latest.remove(&ruling.change) else {
             return Err(unknown(&ruling.change, &latest));
         };
-        if before.sequence != looked_at {
-            // What the operator knows of the target is from before that.
-            return Err(Stop::refused(format!(
-                "while the lock was waited for, another run recorded {} for `{}` (entry {}): look at the target \
-                 again, then rule",
-                before.state.map_or("something", AuditState::as_str),
-                ruling.change,
-                before.sequence,
-            )));
-        }
+        unchanged(&before, looked_at)?;
         let said = match self.change_of(&before) {
             None => None,
             Some(change) => {
@@ -277,6 +269,20 @@ impl Run<'_> {
         let entries = retrying(limit, "read entries", || self.app.store.entries(history, filter)).await;
         entries.map_err(|error| self.store_stop(error))
     }
+}
+
+/// What the operator knows of the target is from when this was the change's newest entry.
+fn unchanged(newest: &AuditEntry, seen: u64) -> Result<(), Stop> {
+    if newest.sequence == seen {
+        return Ok(());
+    }
+    Err(Stop::refused(format!(
+        "since you looked, or while the lock was waited for, another run recorded {} for `{}` (entry {}): look at \
+         the target again, then rule",
+        newest.state.map_or("something", AuditState::as_str),
+        newest.change.escape_debug(),
+        newest.sequence,
+    )))
 }
 
 fn unknown(id: &str, latest: &Latest) -> Stop {

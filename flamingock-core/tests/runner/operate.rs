@@ -154,6 +154,22 @@ async fn a_ruling_is_refused_when_another_run_recorded_something_while_it_waited
 }
 
 #[tokio::test]
+async fn a_ruling_is_refused_when_another_run_recorded_something_since_the_operator_looked() {
+    let house = House::new();
+    house.app([broken("flag", "1")]).run().await.expect_err("fails");
+    let operator = operator(&house);
+    let seen = operator.status().await.expect("is readable").change("flag").expect("is there").0.sequence;
+    operator.rule(&ruling("flag", Resolution::RolledBack)).await.expect("rules");
+    house.app([broken("flag", "1")]).run().await.expect_err("fails again");
+    let error = operator.rule(&ruling("flag", Resolution::Applied).seen(seen)).await.expect_err("is refused");
+    assert_eq!(error.kind(), RunErrorKind::Refused);
+    let text = error.to_string();
+    assert!(text.contains("since you looked") && text.contains("look at the target again"), "{text}");
+    let seen = operator.status().await.expect("is readable").change("flag").expect("is there").0.sequence;
+    operator.rule(&ruling("flag", Resolution::Applied).seen(seen)).await.expect("rules");
+}
+
+#[tokio::test]
 async fn a_ruling_against_the_marker_is_an_issue_until_it_is_forced() {
     let house = House::new();
     house.app([put("row", "1")]).run().await.expect("applies");

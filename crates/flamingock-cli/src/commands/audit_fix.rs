@@ -39,6 +39,9 @@ pub(crate) struct Args {
     /// Rule although the next start may settle it, or although the target says otherwise
     #[arg(long)]
     force: bool,
+    /// Entry of the change at which you looked at the target: with a newer one, nothing is recorded
+    #[arg(long, value_name = "SEQUENCE")]
+    seen: Option<u64>,
     /// Do not ask the target, even where the application could
     #[arg(long)]
     store_only: bool,
@@ -54,10 +57,11 @@ fn resolution(text: &str) -> std::result::Result<Resolution, String> {
 }
 
 pub(crate) async fn run(session: &Session, args: Args) -> Result<Done> {
-    let ruling = Ruling::new(args.change, args.resolution, args.reason)
+    let mut ruling = Ruling::new(args.change, args.resolution, args.reason)
         .by(session.operator_name(args.operator.as_deref()))
         .correct(args.correct)
         .force(args.force);
+    ruling.seen = args.seen;
     let ruled = if session.is_asked() && !args.store_only {
         through_the_application(session, &ruling, args.wait).await?
     } else {

@@ -47,6 +47,7 @@ pub(crate) fn a_ruling_needs_a_reason_a_change_and_something_to_settle() {
         .exits(2)
         .says("it has not, and it will run again");
     fix(&house, &["write-flag", "-r", "APPLIED", "--reason", "x", "--wait", "soon"]).exits(2);
+    fix(&house, &[&["write-flag", "--seen", "1"][..], &ok].concat()).exits(1).says("since you looked");
     let answer = fix(&house, &["nope", "-r", "APPLIED", "--reason", "x", "--json"]).exits(1).json();
     assert_eq!(answer["error"]["kind"], "UNKNOWN_CHANGE");
     house.run(&["audit", "verify"]).exits(0).says("6 entries");

@@ -101,7 +101,7 @@ pub(super) async fn rule(
             () => continue,
         };
         house.ruled_about(&entry.execution);
-        let mut ruling = Ruling::new(spec.id, resolution, "looked at it").by("jane");
+        let mut ruling = Ruling::new(spec.id, resolution, "looked at it").by("jane").seen(entry.sequence);
         ruling.force = *standing != Standing::Issue;
         operator.rule(&ruling).await?;
         ruled += 1;
