@@ -159,7 +159,7 @@ mod tests {
             for text in [before.clone(), format!("{before}${{{after}"), format!("{before}$${{{after}}}")] {
                 let _ = expand(&text, &mut Secrets::default());
             }
-            let plain = before.replace("${", "");
+            let plain = before.replace('{', "");
             assert_eq!(expand(&plain, &mut Secrets::default()), Ok(plain.clone()));
         });
     }
