@@ -144,14 +144,17 @@ impl Issue<'_> {
         say("   Where the change has a #[verify] or a marker, the application can be asked:");
         say(&format!("    {program} issue check -c {id}{app}"));
         say("");
+        // What was recorded since is another issue, or none.
+        let seen = self.latest.sequence;
         let force = if self.standing == Standing::Uncertain { " --force" } else { "" };
+        let why = format!("--seen {seen}{force} --reason 'what you saw'");
         say("2. Either the target has all of it (complete what is missing by hand first).");
         say("   APPLIED means: the target has the change. It will not run again:");
-        say(&format!("    {program} audit fix -c {id} -r APPLIED{force} --reason 'what you saw'"));
+        say(&format!("    {program} audit fix -c {id} -r APPLIED {why}"));
         say("");
         say("   Or the target has nothing of it (remove what is there by hand first).");
         say("   ROLLED_BACK means: the target has it not, and it will run again at the next start:");
-        say(&format!("    {program} audit fix -c {id} -r ROLLED_BACK{force} --reason 'what you saw'"));
+        say(&format!("    {program} audit fix -c {id} -r ROLLED_BACK {why}"));
         if self.latest.tx_strategy == TxStrategy::NonTx && !self.latest.operation.is_undo() {
             say("");
             say("   If the change has a #[rollback], it can remove what is there:");

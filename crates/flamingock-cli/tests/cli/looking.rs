@@ -29,7 +29,7 @@ pub(crate) fn issues_are_listed_and_explained_with_the_commands_to_type() {
     house.run(&["status", "--check"]).exits(3).says("1 issue");
     let ended = house.run(&["issue", "get"]).exits(0);
     let ended = ended.says("tests/cli/app.rs:").says("the flag server answered 503").says("folder");
-    let ended = ended.says("flamingock audit fix -c write-flag -r APPLIED --reason");
+    let ended = ended.says("flamingock audit fix -c write-flag -r APPLIED --seen 6 --reason");
     let ended = ended.says("APPLIED means: the target has the change. It will not run again");
     ended.says("ROLLED_BACK means: the target has it not, and it will run again at the next start");
     house.run(&["issue", "get", "-g"]).exits(0).hides("EXECUTION").says("WHAT TO DO");
