@@ -31,7 +31,12 @@ fn main() -> ExitCode {
             }),*]
         };
     }
-    run(suites![Kind::Sqlite => sqlite, Kind::Postgres => postgres, Kind::MariaDb => mariadb])
+    run(suites![
+        Kind::Sqlite => sqlite,
+        Kind::Postgres => postgres,
+        Kind::MariaDb => mariadb,
+        Kind::MySql => mysql,
+    ])
 }
 
 /// What a test that was run leaves behind for the one that looks at it.
@@ -367,93 +372,101 @@ mod postgres {
     }
 }
 
-mod mariadb {
-    use flamingock::prelude::*;
-    use flamingock::sqlx::MySqlConnection;
+/// MariaDB and MySQL.
+macro_rules! mysql {
+    ($module:ident, $env:literal) => {
+        mod $module {
+            use flamingock::prelude::*;
+            use flamingock::sqlx::MySqlConnection;
 
-    use super::*;
+            use super::*;
 
-    flamingock::change_set!(CHANGES);
+            flamingock::change_set!(CHANGES);
 
-    struct CreateOrders;
+            struct CreateOrders;
 
-    #[change(id = "create-orders", order = 1, target_system = "orders-db")]
-    impl CreateOrders {
-        #[apply]
-        async fn apply(db: &mut MySqlConnection) -> ChangeResult {
-            raw_sql("CREATE TABLE orders (id INTEGER)").execute(db).await?;
-            Ok(())
+            #[change(id = "create-orders", order = 1, target_system = "orders-db")]
+            impl CreateOrders {
+                #[apply]
+                async fn apply(db: &mut MySqlConnection) -> ChangeResult {
+                    raw_sql("CREATE TABLE orders (id INTEGER)").execute(db).await?;
+                    Ok(())
+                }
+            }
+
+            pub(super) const CASES: [(&str, fn()); 4] = [
+                ("ddl_before_a_crash_is_an_issue", ddl_before_a_crash_is_an_issue),
+                ("each_has_a_database_that_goes", each_has_a_database_that_goes),
+                ("a_failed_one_keeps_it_and_says_where", a_failed_one_keeps_it_and_says_where),
+                ("changes_are_applied", with_changes),
+            ];
+
+            static NAME: Seen = Mutex::new(None);
+
+            fn exists(name: &str) -> bool {
+                let url = std::env::var($env).expect("is set");
+                let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+                runtime.expect("a runtime").block_on(async {
+                    let server = MySqlPool::connect(&url).await.expect("is there");
+                    let sql = format!("SHOW DATABASES LIKE '{name}'");
+                    raw_sql(AssertSqlSafe(sql)).fetch_optional(&server).await.expect("is readable").is_some()
+                })
+            }
+
+            #[flamingock::test(harness = false, env = $env)]
+            async fn ddl_before_a_crash_is_an_issue(pool: MySqlPool) {
+                let app = Flamingock::builder()
+                    .service("orders")
+                    .changes(CHANGES)
+                    .audit_store(MySqlAuditStore::new(pool.clone()))
+                    .target(MySqlTarget::new("orders-db", pool));
+                FlamingockTest::given(app)
+                    .crash_at(after(Moment::Apply.of::<CreateOrders>()))
+                    .when_run()
+                    .await
+                    .then_audit([entry::<CreateOrders>().started()])
+                    .when_run_again()
+                    .await
+                    .then_issue::<CreateOrders>()
+                    .then_nothing_more();
+            }
+
+            #[flamingock::test(harness = false, env = $env)]
+            async fn passes(pool: MySqlPool) {
+                let row = raw_sql("SELECT DATABASE()").fetch_one(&pool).await.expect("is open");
+                note(&NAME, row.try_get(0).expect("a name"));
+            }
+
+            fn each_has_a_database_that_goes() {
+                passes();
+                let first = noted(&NAME);
+                passes();
+                assert_ne!(first, noted(&NAME));
+                assert!(!exists(&first));
+            }
+
+            #[flamingock::test(harness = false, env = $env)]
+            async fn fails(pool: MySqlPool) -> Result<(), flamingock::sqlx::Error> {
+                raw_sql("SELECT * FROM nowhere").execute(&pool).await.map(drop)
+            }
+
+            fn a_failed_one_keeps_it_and_says_where() {
+                let message = failure(fails);
+                assert!(message.contains("nowhere"), "{message}");
+                let (_, url) = message.split_once("\nkept: mysql").expect("it says where");
+                let (_, name) = url.rsplit_once('/').expect("a URL");
+                assert!(exists(name), "{message}");
+            }
+
+            #[flamingock::test(
+                        harness = false, env = $env, changes = CHANGES, service = "orders"
+                    )]
+            async fn with_changes(pool: MySqlPool) {
+                raw_sql("INSERT INTO orders VALUES (1)").execute(&pool).await.expect("the table is there");
+            }
         }
-    }
-
-    pub(super) const CASES: [(&str, fn()); 4] = [
-        ("ddl_before_a_crash_is_an_issue", ddl_before_a_crash_is_an_issue),
-        ("each_has_a_database_that_goes", each_has_a_database_that_goes),
-        ("a_failed_one_keeps_it_and_says_where", a_failed_one_keeps_it_and_says_where),
-        ("changes_are_applied", with_changes),
-    ];
-
-    static NAME: Seen = Mutex::new(None);
-
-    fn exists(name: &str) -> bool {
-        let url = std::env::var("FLAMINGOCK_TEST_MARIADB_URL").expect("is set");
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-        runtime.expect("a runtime").block_on(async {
-            let server = MySqlPool::connect(&url).await.expect("is there");
-            let sql = format!("SHOW DATABASES LIKE '{name}'");
-            raw_sql(AssertSqlSafe(sql)).fetch_optional(&server).await.expect("is readable").is_some()
-        })
-    }
-
-    #[flamingock::test(harness = false, env = "FLAMINGOCK_TEST_MARIADB_URL")]
-    async fn ddl_before_a_crash_is_an_issue(pool: MySqlPool) {
-        let app = Flamingock::builder()
-            .service("orders")
-            .changes(CHANGES)
-            .audit_store(MySqlAuditStore::new(pool.clone()))
-            .target(MySqlTarget::new("orders-db", pool));
-        FlamingockTest::given(app)
-            .crash_at(after(Moment::Apply.of::<CreateOrders>()))
-            .when_run()
-            .await
-            .then_audit([entry::<CreateOrders>().started()])
-            .when_run_again()
-            .await
-            .then_issue::<CreateOrders>()
-            .then_nothing_more();
-    }
-
-    #[flamingock::test(harness = false, env = "FLAMINGOCK_TEST_MARIADB_URL")]
-    async fn passes(pool: MySqlPool) {
-        let row = raw_sql("SELECT DATABASE()").fetch_one(&pool).await.expect("is open");
-        note(&NAME, row.try_get(0).expect("a name"));
-    }
-
-    fn each_has_a_database_that_goes() {
-        passes();
-        let first = noted(&NAME);
-        passes();
-        assert_ne!(first, noted(&NAME));
-        assert!(!exists(&first));
-    }
-
-    #[flamingock::test(harness = false, env = "FLAMINGOCK_TEST_MARIADB_URL")]
-    async fn fails(pool: MySqlPool) -> Result<(), flamingock::sqlx::Error> {
-        raw_sql("SELECT * FROM nowhere").execute(&pool).await.map(drop)
-    }
-
-    fn a_failed_one_keeps_it_and_says_where() {
-        let message = failure(fails);
-        assert!(message.contains("nowhere"), "{message}");
-        let (_, url) = message.split_once("\nkept: mysql").expect("it says where");
-        let (_, name) = url.rsplit_once('/').expect("a URL");
-        assert!(exists(name), "{message}");
-    }
-
-    #[flamingock::test(
-        harness = false, env = "FLAMINGOCK_TEST_MARIADB_URL", changes = CHANGES, service = "orders"
-    )]
-    async fn with_changes(pool: MySqlPool) {
-        raw_sql("INSERT INTO orders VALUES (1)").execute(&pool).await.expect("the table is there");
-    }
+    };
 }
+
+mysql!(mariadb, "FLAMINGOCK_TEST_MARIADB_URL");
+mysql!(mysql, "FLAMINGOCK_TEST_MYSQL_URL");

@@ -30,7 +30,7 @@ pub enum Kind {
     PgBouncer,
     /// Audit and database in one MariaDB database.
     MariaDb,
-    /// The same on MySQL proper, where its URL is given.
+    /// Audit and database in one MySQL database.
     MySql,
     /// Audit in Redis, database a file.
     Redis,

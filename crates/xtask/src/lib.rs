@@ -64,7 +64,7 @@ enum Command {
     },
     /// Kill and freeze processes, cut their connections and crash their servers, round after round
     Chaos {
-        /// `--rounds 300`, `--place postgres,maria-db`, `--seed 7`, `--jobs 3`
+        /// `--rounds 300`, `--place postgres,mariadb`, `--seed 7`, `--jobs 3`
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         arguments: Vec<OsString>,
     },

@@ -15,7 +15,7 @@ use crate::{SqlAuditStore, StoreDialect};
 /// ```
 ///
 /// # What to know
-/// - **MySQL 8.0 or MariaDB 10.5**, or newer, and InnoDB.
+/// - **MySQL 8.0 or MariaDB 10.5**, or newer, and InnoDB. Tested on MySQL 9.7 and MariaDB 10.11.
 /// - **One message.** Each write is a transaction of several statements, sent as one message. The server
 ///   carries it through or rolls it back, whatever becomes of the sender: a process that freezes leaves no
 ///   transaction open. Nothing is prepared on the server.

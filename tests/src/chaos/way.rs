@@ -16,16 +16,22 @@ pub enum Way {
     /// PostgreSQL, through a proxy that cuts, delays and swallows.
     PostgresProxy,
     /// PostgreSQL, through PgBouncer in transaction mode.
+    #[value(name = "pgbouncer")]
     PgBouncer,
     /// MariaDB.
+    #[value(name = "mariadb")]
     MariaDb,
     /// MariaDB, through a proxy that cuts, delays and swallows.
+    #[value(name = "mariadb-proxy")]
     MariaDbProxy,
+    /// MySQL.
+    #[value(name = "mysql")]
+    MySql,
 }
 
 impl Way {
     /// All ways.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::Sqlite,
         Self::SqliteOneFile,
         Self::Postgres,
@@ -33,6 +39,7 @@ impl Way {
         Self::PgBouncer,
         Self::MariaDb,
         Self::MariaDbProxy,
+        Self::MySql,
     ];
 
     /// As it is called in reports.
@@ -42,9 +49,10 @@ impl Way {
             Self::SqliteOneFile => "sqlite-one-file",
             Self::Postgres => "postgres",
             Self::PostgresProxy => "postgres-proxy",
-            Self::PgBouncer => "pg-bouncer",
-            Self::MariaDb => "maria-db",
-            Self::MariaDbProxy => "maria-db-proxy",
+            Self::PgBouncer => "pgbouncer",
+            Self::MariaDb => "mariadb",
+            Self::MariaDbProxy => "mariadb-proxy",
+            Self::MySql => "mysql",
         }
     }
 
@@ -56,6 +64,7 @@ impl Way {
             Self::Postgres | Self::PostgresProxy => Kind::Postgres,
             Self::PgBouncer => Kind::PgBouncer,
             Self::MariaDb | Self::MariaDbProxy => Kind::MariaDb,
+            Self::MySql => Kind::MySql,
         }
     }
 
@@ -66,6 +75,7 @@ impl Way {
             Self::Postgres | Self::PostgresProxy => &["postgres"],
             Self::PgBouncer => &["postgres", "pgbouncer"],
             Self::MariaDb | Self::MariaDbProxy => &["mariadb"],
+            Self::MySql => &["mysql"],
         }
     }
 
@@ -76,7 +86,7 @@ impl Way {
 
     /// Whether `CREATE TABLE` commits what was done before it.
     pub fn ddl_commits(self) -> bool {
-        matches!(self, Self::MariaDb | Self::MariaDbProxy)
+        matches!(self, Self::MariaDb | Self::MariaDbProxy | Self::MySql)
     }
 
     /// Whether tests are given such a server, and its programs are here, so that one's own can be crashed.

@@ -1,6 +1,7 @@
 //! The servers that tests need: each its own unprivileged process, on a free port, with a temporary
 //! folder. What the environment names is used instead.
 
+mod debian;
 mod dynamodb;
 mod ferretdb;
 mod fetched;
@@ -8,6 +9,7 @@ mod kafka;
 mod mariadb;
 mod maven;
 mod moto;
+mod mysql;
 mod packages;
 mod pgbouncer;
 mod postgres;
@@ -29,14 +31,9 @@ struct Service {
     name: &'static str,
     /// The environment variable that tests find it by.
     variable: &'static str,
-    /// How to start one; `None` where it is used by its URL only.
-    own: Option<Own>,
-}
-
-struct Own {
-    program: &'static str,
-    package: &'static str,
-    /// Given what runs already. `None`: it needs one of those, and that was not started here.
+    /// A program that must be installed, and the package that has it.
+    needs: Option<(&'static str, &'static str)>,
+    /// Given what runs already. `None`: it cannot be had here, or without one of those.
     start: fn(&[Server], &Interrupt) -> Result<Option<Server>>,
 }
 
@@ -45,50 +42,58 @@ const SERVICES: [Service; 10] = [
     Service {
         name: "postgres",
         variable: "FLAMINGOCK_TEST_POSTGRES_URL",
-        own: Some(Own { program: "postgres", package: "postgresql", start: postgres::start }),
+        needs: Some(("postgres", "postgresql")),
+        start: postgres::start,
     },
     Service {
         name: "pgbouncer",
         variable: "FLAMINGOCK_TEST_PGBOUNCER_URL",
-        own: Some(Own { program: "pgbouncer", package: "pgbouncer", start: pgbouncer::start }),
+        needs: Some(("pgbouncer", "pgbouncer")),
+        start: pgbouncer::start,
     },
     Service {
         name: "mariadb",
         variable: "FLAMINGOCK_TEST_MARIADB_URL",
-        own: Some(Own { program: "mariadbd", package: "mariadb-server", start: mariadb::start }),
+        needs: Some(("mariadbd", "mariadb-server")),
+        start: mariadb::start,
     },
-    // MySQL proper is no package of Debian's: without a URL its tests are reported as ignored.
-    Service { name: "mysql", variable: "FLAMINGOCK_TEST_MYSQL_URL", own: None },
+    Service { name: "mysql", variable: "FLAMINGOCK_TEST_MYSQL_URL", needs: None, start: mysql::start },
     Service {
         name: "redis",
         variable: "FLAMINGOCK_TEST_REDIS_URL",
-        own: Some(Own { program: "redis-server", package: "redis-server", start: redis::start }),
+        needs: Some(("redis-server", "redis-server")),
+        start: redis::start,
     },
     Service {
         name: "mongodb",
         variable: "FLAMINGOCK_TEST_MONGODB_URL",
-        own: Some(Own { program: "go", package: "golang-go", start: ferretdb::start }),
+        needs: Some(("go", "golang-go")),
+        start: ferretdb::start,
     },
     // Maven brings Java, which runs it.
     Service {
         name: "dynamodb",
         variable: "FLAMINGOCK_TEST_DYNAMODB_URL",
-        own: Some(Own { program: "mvn", package: "maven", start: dynamodb::start }),
+        needs: Some(("mvn", "maven")),
+        start: dynamodb::start,
     },
     Service {
         name: "kafka",
         variable: "FLAMINGOCK_TEST_KAFKA_URL",
-        own: Some(Own { program: "mvn", package: "maven", start: kafka::start }),
+        needs: Some(("mvn", "maven")),
+        start: kafka::start,
     },
     Service {
         name: "moto",
         variable: "FLAMINGOCK_TEST_MOTO_URL",
-        own: Some(Own { program: "python3", package: "python3-venv", start: moto::start }),
+        needs: Some(("python3", "python3-venv")),
+        start: moto::start,
     },
     Service {
         name: "versitygw",
         variable: "FLAMINGOCK_TEST_VERSITYGW_URL",
-        own: Some(Own { program: "go", package: "golang-go", start: versitygw::start }),
+        needs: Some(("go", "golang-go")),
+        start: versitygw::start,
     },
 ];
 
@@ -123,7 +128,7 @@ impl Services {
     #[must_use]
     pub fn are_installed(names: &[&str]) -> bool {
         let mut wanted = SERVICES.into_iter().filter(|service| names.contains(&service.name));
-        wanted.all(|service| service.own.is_some_and(|own| packages::program(own.program).is_ok()))
+        wanted.all(|service| service.needs.is_none_or(|(program, _)| packages::program(program).is_ok()))
     }
 
     /// One of those that were started here.
@@ -146,17 +151,15 @@ impl Services {
         interrupt: &Interrupt,
     ) -> Result<Self> {
         let (given, absent): (Vec<_>, Vec<_>) = SERVICES.into_iter().filter(wanted).partition(is_given);
-        let own: Vec<_> = absent
-            .into_iter()
-            .filter_map(|Service { name, variable, own }| Some((name, variable, own?)))
-            .collect();
-        packages::install(own.iter().map(|(_, variable, own)| (own.program, own.package, *variable)))?;
+        packages::install(absent.iter().filter_map(|service| {
+            service.needs.map(|(program, package)| (program, package, service.variable))
+        }))?;
 
         let given = given.iter().map(|service| service.name).collect();
         let mut services = Self { started: Vec::new(), given };
-        for (name, variable, own) in own {
+        for Service { name, variable, start, .. } in absent {
             interrupt.check()?;
-            let server = (own.start)(&services.started, interrupt)
+            let server = start(&services.started, interrupt)
                 .with_context(|| format!("{name} could not be started; {variable} can name another"))?;
             services.started.extend(server);
         }

@@ -11,9 +11,7 @@ use sqlx::{AssertSqlSafe, ConnectOptions as _, Connection as _, Executor as _};
 /// Which of the two.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Brand {
-    /// Started by `cargo xtask test`.
     MariaDb,
-    /// Tested only where a server is given.
     MySql,
 }
 
@@ -31,13 +29,12 @@ impl Brand {
     }
 
     fn url(self) -> Result<String, String> {
-        let (variable, remedy) = match self {
-            Self::MariaDb => {
-                ("FLAMINGOCK_TEST_MARIADB_URL", "`cargo xtask test` starts a server and sets it")
-            }
-            Self::MySql => ("FLAMINGOCK_TEST_MYSQL_URL", "crates/xtask/compose.yaml starts a server"),
+        let variable = match self {
+            Self::MariaDb => "FLAMINGOCK_TEST_MARIADB_URL",
+            Self::MySql => "FLAMINGOCK_TEST_MYSQL_URL",
         };
-        std::env::var(variable).map_err(|_| format!("{variable} is not set: {remedy}"))
+        std::env::var(variable)
+            .map_err(|_| format!("{variable} is not set: `cargo xtask test` starts a server and sets it"))
     }
 
     pub(crate) fn available(self) -> Result<(), String> {

@@ -11,6 +11,7 @@ use crate::house::{Ended, House};
 
 const POSTGRES: &str = "FLAMINGOCK_TEST_POSTGRES_URL";
 const MARIADB: &str = "FLAMINGOCK_TEST_MARIADB_URL";
+const MYSQL: &str = "FLAMINGOCK_TEST_MYSQL_URL";
 const REDIS: &str = "FLAMINGOCK_TEST_REDIS_URL";
 const MONGODB: &str = "FLAMINGOCK_TEST_MONGODB_URL";
 const DYNAMODB: &str = "FLAMINGOCK_TEST_DYNAMODB_URL";
@@ -22,9 +23,10 @@ const SECRET: &str = "s3cr3t-pw";
 type Case = (&'static [&'static str], &'static str, fn());
 
 /// Each by its own name.
-pub(crate) const CASES: [Case; 10] = [
+pub(crate) const CASES: [Case; 11] = [
     (&[POSTGRES], "an_issue_is_seen_ruled_and_left_behind_on_postgres", sql::on_postgres),
     (&[MARIADB], "an_issue_is_seen_ruled_and_left_behind_on_mariadb", sql::on_mariadb),
+    (&[MYSQL], "an_issue_is_seen_ruled_and_left_behind_on_mysql", sql::on_mysql),
     (&[REDIS], "an_issue_is_seen_ruled_and_left_behind_on_redis", redis::on_redis),
     (&[MONGODB], "an_issue_is_seen_ruled_and_left_behind_on_mongodb", mongodb::on_mongodb),
     (&[DYNAMODB], "an_issue_is_seen_ruled_and_left_behind_on_dynamodb", dynamodb::on_dynamodb),

@@ -2,7 +2,7 @@ use flamingock::sqlx;
 use flamingock::sqlx::mysql::MySqlPool;
 use flamingock::sqlx::postgres::PgPool;
 
-use super::{Beside, MARIADB, POSTGRES, SECRET, name, server, wait};
+use super::{Beside, MARIADB, MYSQL, POSTGRES, SECRET, name, server, wait};
 
 impl Beside {
     /// What was changed behind everybody's back is found.
@@ -34,7 +34,15 @@ pub(super) fn on_postgres() {
 }
 
 pub(super) fn on_mariadb() {
-    let (root, database) = (server(MARIADB), name("life"));
+    on(server(MARIADB));
+}
+
+pub(super) fn on_mysql() {
+    on(server(MYSQL));
+}
+
+fn on(root: String) {
+    let database = name("life");
     let sql = |statement: String| {
         wait(async {
             let pool = MySqlPool::connect(&root).await.expect("connects");
