@@ -459,8 +459,8 @@ macro_rules! mysql {
             }
 
             #[flamingock::test(
-                        harness = false, env = $env, changes = CHANGES, service = "orders"
-                    )]
+                                        harness = false, env = $env, changes = CHANGES, service = "orders"
+                                    )]
             async fn with_changes(pool: MySqlPool) {
                 raw_sql("INSERT INTO orders VALUES (1)").execute(&pool).await.expect("the table is there");
             }

@@ -93,7 +93,12 @@ impl<D: StoreDialect> AuditStore for SqlAuditStore<D> {
 
     async fn append(&self, office: &Office, append: &Append<'_>) -> Result<(), BackendError> {
         let operation = self.operation("append");
-        let mut connection = self.connection(&operation).await?;
+        // A test would ask once more each time. Of a connection that is dead the run learns by this error, looks
+        // into the head and appends again.
+        let mut connection = match self.untested_connection(&operation)? {
+            Some(connection) => connection,
+            None => self.connection(&operation).await?,
+        };
         let appended = if D::AT_ONCE {
             self.append_at_once(&operation, &mut connection, office, append).await
         } else {

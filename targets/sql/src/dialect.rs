@@ -58,6 +58,13 @@ pub trait TargetDialect: Dialect {
         mode: Mode,
     ) -> impl Future<Output = Result<Self::Watch, sqlx::Error>> + Send;
 
+    /// The watch on the next session over the same connection, where it is known without asking: then
+    /// [`watch`](Self::watch) is not called for it.
+    fn watch_next(watch: &Self::Watch) -> Option<Self::Watch> {
+        let _ = watch;
+        None
+    }
+
     /// Whether a connection is, after a change, as it was when it was opened.
     fn is_untouched(
         connection: &mut Connection<Self>,

@@ -87,8 +87,8 @@ const DEALLOCATE: &str = "DO $do$ DECLARE prepared text; BEGIN \
 /// an open transaction, settings, another role, temporary tables, prepared statements, cursors, channels, locks.
 const TRACES: &str = "SELECT (now() <> statement_timestamp())::int \
      + (SELECT COUNT(*) FROM pg_settings WHERE source = 'session') \
-     + (SELECT COUNT(*) FROM pg_stat_activity WHERE pid = pg_backend_pid() \
-         AND (usename IS DISTINCT FROM session_user OR session_user <> current_user)) \
+     + (SELECT COUNT(*) FROM pg_stat_get_activity(pg_backend_pid()) \
+         WHERE pg_get_userbyid(usesysid) <> session_user OR session_user <> current_user) \
      + (pg_my_temp_schema() <> 0)::int \
      + (SELECT COUNT(*) FROM pg_prepared_statements) \
      + (SELECT COUNT(*) FROM pg_cursors WHERE is_holdable) \
@@ -170,7 +170,7 @@ impl TargetDialect for Postgres {
             "SELECT pid, {STARTED}, application_name, \
              (SELECT COUNT(*) FROM pg_prepared_statements WHERE name LIKE 'sqlx%'), \
              (SELECT COUNT(*) FROM pg_settings WHERE name = 'application_name' AND reset_val ~ '{OURS}') \
-             FROM pg_stat_activity WHERE pid = pg_backend_pid()"
+             FROM pg_stat_get_activity(pg_backend_pid())"
         );
         let rows = Self::rows(connection, sql).await?;
         let row = rows.first().ok_or(sqlx::Error::RowNotFound)?;
@@ -190,6 +190,11 @@ impl TargetDialect for Postgres {
             Self::execute(connection, DEALLOCATE.to_owned()).await?;
         }
         Ok(session)
+    }
+
+    fn watch_next(watch: &SessionName) -> Option<SessionName> {
+        // The process is its own as long as it is connected, and nobody else prepares anything there.
+        watch.pooled.is_none().then(|| watch.clone())
     }
 
     async fn is_untouched(connection: &mut PgConnection) -> Result<bool, sqlx::Error> {

@@ -1,13 +1,14 @@
 use std::any::{Any, TypeId};
 use std::ops::Deref;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
 use flamingock_core::lock::FencingToken;
 use flamingock_core::target::{Begun, Fence, MarkerState, MarkerUpdate, Session};
 use flamingock_core::{BackendError, BackendErrorKind};
-use flamingock_sql::{Connection, Operation, Options};
-use sqlx::pool::PoolConnection;
+use flamingock_sql::{Connection, Dialect, Operation, Options};
+use sqlx::pool::{PoolConnection, PoolOptions};
 use sqlx::{Database, Pool, Transaction};
 
 use crate::TargetDialect;
@@ -30,33 +31,69 @@ impl<D: TargetDialect> Held<D> {
 
 /// A pool of one connection, closed when it is dropped: else it would wait for what a connection that is
 /// given back is doing, to see whether that is still good.
-pub(crate) struct OneConnection<DB: Database>(pub(crate) Pool<DB>);
+pub(crate) struct OneConnection<DB: Database> {
+    pool: Pool<DB>,
+    /// Whether the connection was given back and found untouched. Else the next one is another.
+    untouched: Arc<AtomicBool>,
+}
+
+impl<DB: Database> OneConnection<DB> {
+    pub(crate) fn new<D: TargetDialect<Database = DB>>(pool: PoolOptions<DB>, options: Options<D>) -> Self {
+        let untouched = Arc::new(AtomicBool::new(false));
+        let found = Arc::clone(&untouched);
+        let pool = pool
+            .min_connections(0)
+            .max_connections(1)
+            .idle_timeout(None)
+            .max_lifetime(None)
+            .test_before_acquire(false)
+            .after_release(move |connection, _| {
+                let found = Arc::clone(&found);
+                Box::pin(async move {
+                    let untouched = D::is_untouched(connection).await?;
+                    found.store(untouched, Ordering::Release);
+                    Ok(untouched)
+                })
+            })
+            .connect_lazy_with(options);
+        Self { pool, untouched }
+    }
+
+    /// Whether the connection that was just taken from it is the one that was given back.
+    pub(crate) fn is_the_same(&self) -> bool {
+        self.untouched.swap(false, Ordering::AcqRel)
+    }
+}
 
 impl<DB: Database> Deref for OneConnection<DB> {
     type Target = Pool<DB>;
 
     fn deref(&self) -> &Pool<DB> {
-        &self.0
+        &self.pool
     }
 }
 
 impl<DB: Database> Drop for OneConnection<DB> {
     fn drop(&mut self) {
         // Takes effect when it is called; to await it would wait for the connection.
-        drop(self.0.close());
+        drop(self.pool.close());
     }
 }
 
+/// Where a session's connection comes from, and the watch on the one that was given back, where that is known.
+pub(crate) type Kept<D> = (OneConnection<<D as Dialect>::Database>, Option<<D as TargetDialect>::Watch>);
+
 /// Keeps the connection of a change that is applied for the next one.
-pub(crate) struct Spare<D: TargetDialect>(Arc<Mutex<Option<OneConnection<D::Database>>>>);
+pub(crate) struct Spare<D: TargetDialect>(Arc<Mutex<Option<Kept<D>>>>);
 
 impl<D: TargetDialect> Spare<D> {
-    pub(crate) fn take(&self) -> Option<OneConnection<D::Database>> {
+    pub(crate) fn take(&self) -> Option<Kept<D>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 
-    fn keep(&self, connections: OneConnection<D::Database>) {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(connections);
+    fn keep(&self, connections: OneConnection<D::Database>, watch: &D::Watch) {
+        let kept = Some((connections, D::watch_next(watch)));
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = kept;
     }
 }
 
@@ -178,7 +215,7 @@ impl<D: TargetDialect> Session for SqlSession<D> {
             }
         };
         match committed {
-            Ok(()) if D::KEEPS_CONNECTIONS => spare.keep(connections),
+            Ok(()) if D::KEEPS_CONNECTIONS => spare.keep(connections, &watch),
             _ => connections.close().await,
         }
         committed.map_err(|error| Operation::<D>::new("commit", &options).error(error))

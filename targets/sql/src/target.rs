@@ -10,7 +10,7 @@ use flamingock_sql::{Connection, Operation, Options, Table, check_prefix, check_
 use sqlx::{AssertSqlSafe, Pool, Transaction};
 
 use crate::rows::Rows;
-use crate::session::{Held, OneConnection, Spare, SqlSession};
+use crate::session::{Held, Kept, OneConnection, Spare, SqlSession};
 use crate::{Limits, TargetDialect};
 
 /// How long a session waits for a lock unless told.
@@ -109,29 +109,19 @@ impl<D: TargetDialect> SqlTarget<D> {
     pub(crate) fn connections(
         &self,
         operation: &Operation<'_, D>,
-    ) -> Result<Pool<D::Database>, BackendError> {
+    ) -> Result<OneConnection<D::Database>, BackendError> {
         let schema = self.rows.schema.as_deref().map_or(Ok(()), check_schema);
         let named = check_prefix(&self.rows.prefix).and(schema);
         if let Some(problem) = named.err().or_else(|| D::refusal(&self.options)) {
             return Err(operation.fail(BackendErrorKind::Misconfigured, problem));
         }
-        let pool = self.pool.options().clone();
-        Ok(pool
-            .min_connections(0)
-            .max_connections(1)
-            .idle_timeout(None)
-            .max_lifetime(None)
-            .test_before_acquire(false)
-            .after_release(|connection, _| Box::pin(D::is_untouched(connection)))
-            .connect_lazy_with(D::session_options(&self.options, &self.limits)))
+        let options = D::session_options(&self.options, &self.limits);
+        Ok(OneConnection::new::<D>(self.pool.options().clone(), options))
     }
 
-    /// A session over the one connection of `connections`, which is closed when that fails.
-    async fn session(
-        &self,
-        connections: OneConnection<D::Database>,
-        mode: Mode,
-    ) -> Result<SqlSession<D>, sqlx::Error> {
+    /// A session over the one connection of `connections`, which is closed when that fails; under `watch`, or
+    /// else a new one.
+    async fn session(&self, (connections, watch): Kept<D>, mode: Mode) -> Result<SqlSession<D>, sqlx::Error> {
         let mut held = match mode {
             Mode::Transactional => {
                 let begin = AssertSqlSafe(D::begin_change(&self.options, &self.limits));
@@ -145,7 +135,10 @@ impl<D: TargetDialect> SqlTarget<D> {
                 Held::Plain(connection)
             }
         };
-        let watch = D::watch(held.connection(), mode).await?;
+        let watch = match watch.filter(|_| connections.is_the_same()) {
+            Some(watch) => watch,
+            None => D::watch(held.connection(), mode).await?,
+        };
         Ok(SqlSession {
             watch,
             connections,
@@ -224,7 +217,7 @@ impl<D: TargetDialect> TargetSystem for SqlTarget<D> {
             return Ok(Box::new(session));
         }
         // Also where the spare one was lost meanwhile: nothing was done over it.
-        let session = self.session(OneConnection(self.connections(&operation)?), mode).await;
+        let session = self.session((self.connections(&operation)?, None), mode).await;
         Ok(Box::new(session.map_err(|error| operation.error(error))?))
     }
 

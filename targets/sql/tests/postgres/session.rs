@@ -24,6 +24,7 @@ pub(crate) fn add(direct: &mut Suite, pooled: &mut Suite) {
         who_is_in_the_way_is_named,
         what_a_change_does_to_its_connection_is_gone_with_it,
         a_connection_that_a_change_left_as_it_was_serves_the_next,
+        a_session_has_the_name_of_its_own_process_whatever_became_of_the_one_before,
         a_connection_that_was_lost_between_two_changes_is_replaced,
         a_commit_whose_answer_is_lost_is_an_error_and_the_marker_tells,
         a_change_waits_for_the_rows_of_others_no_longer_than_the_lock_timeout,
@@ -235,6 +236,19 @@ async fn a_connection_that_a_change_left_as_it_was_serves_the_next() {
     let mut next = place.target.open(Mode::Transactional).await.unwrap();
     assert_ne!(process(&mut next).await, left);
     next.rollback().await.unwrap();
+    place.remove().await;
+}
+
+async fn a_session_has_the_name_of_its_own_process_whatever_became_of_the_one_before() {
+    let place = Place::new(Way::Direct).await;
+    for left_behind in ["SELECT 1", "SET search_path = $", "SELECT 1"] {
+        let mut session = place.begun().await;
+        let process = process(&mut session).await;
+        place.run(&mut session, left_behind).await.unwrap();
+        session.commit().await.unwrap();
+        let name = place.text("SELECT session FROM $.flamingock_markers").await;
+        assert!(name.starts_with(&format!("{process}/")), "{name} is not {process}");
+    }
     place.remove().await;
 }
 
