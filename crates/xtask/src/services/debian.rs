@@ -81,6 +81,7 @@ impl Packages {
         };
         apt(&["update"])?;
         apt(&[&["install", "--download-only", "--yes", "--no-install-recommends"], self.packages].concat())?;
+        fs::remove_dir_all(folder.join("lists"))?;
         fs::rename(&new, &archives)?;
         Ok(archives)
     }

@@ -12,17 +12,20 @@ use crate::interrupt::Interrupt;
 const PACKAGES: Packages =
     Packages { name: "mysql", release: "sid", packages: &["mysql-server-core", "mysql-client-core"] };
 
-/// With `root` and no password, from this machine only. Where it cannot be had: why is told, and `None`.
+/// With `root` and no password, from this machine only. `None` where it cannot be had, which is told: what is unstable
+/// may be gone for a day.
 pub(super) fn start(_running: &[Server], interrupt: &Interrupt) -> Result<Option<Server>> {
+    let started = from_debian(interrupt);
+    interrupt.check()?;
+    if let Err(error) = &started {
+        eprintln!("MySQL cannot be had here, and what needs it is reported as ignored: {error:#}");
+    }
+    Ok(started.ok())
+}
+
+fn from_debian(interrupt: &Interrupt) -> Result<Server> {
     let home = Home::new("mysql", "nobody")?;
-    let root = match PACKAGES.unpack(home.path().join("root"), interrupt) {
-        Ok(root) => root,
-        Err(error) => {
-            interrupt.check()?;
-            eprintln!("MySQL cannot be had here, and what needs it is reported as ignored: {error:#}");
-            return Ok(None);
-        }
-    };
+    let root = PACKAGES.unpack(home.path().join("root"), interrupt)?;
     let folder = home.path().to_owned();
     let path = |option: &str, path: &Path| format!("--{option}={}", path.display());
     let mysqld = |command: &mut Command, arguments: &[&str]| {
@@ -34,7 +37,7 @@ pub(super) fn start(_running: &[Server], interrupt: &Interrupt) -> Result<Option
 
     let port = home.port.to_string();
     let url = format!("mysql://root@127.0.0.1:{port}");
-    let server = home.start(
+    home.start(
         &root.loader,
         |command| {
             mysqld(command, &["--bind-address=127.0.0.1", "--max-connections=500", "--mysqlx=off"]);
@@ -49,6 +52,5 @@ pub(super) fn start(_running: &[Server], interrupt: &Interrupt) -> Result<Option
         }),
         url,
         interrupt,
-    )?;
-    Ok(Some(server))
+    )
 }
