@@ -89,13 +89,15 @@ impl Proxy {
         self.lost_commit.wanted.store(true, Ordering::SeqCst);
     }
 
-    /// The URL of a database, through the proxy.
+    /// The URL of a database, through the proxy, which reads along: without TLS.
     ///
     /// # Errors
     /// When the URL names no host and port.
     pub fn url(&self, url: &str) -> Result<String> {
         let (before, _, after) = parts(url)?;
-        Ok(format!("{before}127.0.0.1:{}{after}", self.port))
+        let open = if url.starts_with("mysql") { "ssl-mode=DISABLED" } else { "sslmode=disable" };
+        let and = if after.contains('?') { '&' } else { '?' };
+        Ok(format!("{before}127.0.0.1:{}{after}{and}{open}", self.port))
     }
 
     /// Whether the answer of a commit was swallowed.
