@@ -1,4 +1,4 @@
-use std::collections::BTreeMap;
+use std::collections::HashMap;
 
 use super::digest::digest;
 use super::wiring::{self, Targets};
@@ -38,19 +38,15 @@ pub(crate) fn assemble(assembly: Assembly<'_>) -> Result<Pipeline, Vec<Problem>>
     problems.extend(
         changes.iter().filter_map(|change| bad_name("id", &change.id).map(|bad| Problem::of(change, bad))),
     );
-    problems.extend(duplicates(
-        changes.iter(),
-        |change| change.id.clone(),
-        |change, other| Problem::of(change, format_args!("the id is used twice, also at {}", other.source)),
-    ));
+    problems.extend(same_id(&changes));
 
-    let (active, inactive): (Vec<_>, Vec<_>) =
-        changes.into_iter().partition(|change| change.is_for(profiles));
-    let mut inactive: Vec<String> = inactive.into_iter().map(|change| change.id).collect();
-    inactive.sort_unstable();
-
+    let mut inactive = Vec::new();
     let mut sorted: Vec<PipelineStage> = declared(stages);
-    for change in active {
+    for change in changes {
+        if !change.is_for(profiles) {
+            inactive.push(change.id);
+            continue;
+        }
         match stage_of(&change, stages) {
             Ok(Some(index)) => match place(change, targets, resources) {
                 Ok(change) => sorted[index].changes.push(change),
@@ -68,20 +64,10 @@ pub(crate) fn assemble(assembly: Assembly<'_>) -> Result<Pipeline, Vec<Problem>>
             Err(problem) => problems.push(problem),
         }
     }
+    inactive.sort_unstable();
     for stage in &mut sorted {
         stage.changes.sort_by(|a, b| a.order.cmp(&b.order).then_with(|| a.id.cmp(&b.id)));
-        problems.extend(duplicates(
-            stage.changes.iter().map(|change| &change.change).filter(|change| change.order.is_some()),
-            |change| change.order.clone(),
-            |change, other| {
-                let (order, stage) = (change.order_text(), &stage.name);
-                let place = format!("`{}` at {}", other.id, other.source);
-                Problem::of(
-                    change,
-                    format_args!("order {order} is used twice in stage `{stage}`, also by {place}"),
-                )
-            },
-        ));
+        problems.extend(same_order(stage));
     }
     if problems.is_empty() {
         let empty = sorted.iter().filter(|stage| stage.changes.is_empty() && inactive.is_empty());
@@ -188,23 +174,31 @@ fn place(change: Change, targets: &Targets, resources: &Resources) -> Result<Pip
     }
 }
 
-/// A problem for each item whose key an earlier item has.
-fn duplicates<'a, K: Ord>(
-    changes: impl Iterator<Item = &'a Change>,
-    key: impl Fn(&Change) -> K,
-    problem: impl Fn(&Change, &Change) -> Problem,
-) -> Vec<Problem> {
-    let mut first: BTreeMap<K, &Change> = BTreeMap::new();
+/// A problem for each change with the id of an earlier one.
+fn same_id(changes: &[Change]) -> Vec<Problem> {
+    let mut first: HashMap<&str, &Change> = HashMap::with_capacity(changes.len());
     let mut problems = Vec::new();
     for change in changes {
-        match first.entry(key(change)) {
-            std::collections::btree_map::Entry::Occupied(earlier) => {
-                problems.push(problem(change, earlier.get()))
-            }
-            std::collections::btree_map::Entry::Vacant(free) => {
-                free.insert(change);
-            }
+        let other = *first.entry(&change.id).or_insert(change);
+        if !std::ptr::eq(other, change) {
+            let message = format!("the id is used twice, also at {}", other.source);
+            problems.push(Problem::of(change, message));
         }
+    }
+    problems
+}
+
+/// A problem for each change with the order of an earlier one. They are sorted: the same stand side by side.
+fn same_order(stage: &PipelineStage) -> Vec<Problem> {
+    let mut problems = Vec::new();
+    for same in stage.changes.chunk_by(|a, b| a.order == b.order) {
+        let [other, rest @ ..] = same else { continue };
+        problems.extend(rest.iter().map(|change| {
+            let (order, stage) = (change.order_text(), &stage.name);
+            let place = format!("`{}` at {}", other.id, other.source);
+            let message = format_args!("order {order} is used twice in stage `{stage}`, also by {place}");
+            Problem::of(change, message)
+        }));
     }
     problems
 }
