@@ -30,7 +30,7 @@ async fn hold(way: Way) {
         rounds(way, &which, &Interrupt::default())
     });
     let rounds = tokio::task::spawn_blocking(|| rounds.join()).await.expect("is joined");
-    let tally = rounds.expect("does not panic").expect("comes to an end");
+    let tally = rounds.expect("does not panic").expect("comes to an end").expect("has its servers");
     println!("{way}: {tally}");
     if !tally.stories.is_empty() {
         panic!("{}", tally.stories.join("\n\n"));

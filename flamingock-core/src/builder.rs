@@ -244,7 +244,8 @@ impl FlamingockBuilder {
         self
     }
 
-    /// How long one operation of a store or a target may take; 30 s unless told.
+    /// How long one operation of a store or a target may take; 30 s unless told. An append that is
+    /// not answered within a third of it is tried again.
     pub fn operation_timeout(mut self, timeout: Duration) -> Self {
         self.settings.operation_timeout = timeout;
         self

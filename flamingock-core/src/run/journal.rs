@@ -284,8 +284,9 @@ impl<'a> Journal<'a> {
     ) -> Result<(), BackendError> {
         let (sequence, hash) = self.chain(entries);
         let head = HeadChange { sequence, hash, digests, verdict };
-        let limit = self.settings.operation_timeout;
-        let mut attempts = Attempts::new(limit);
+        let mut attempts = Attempts::new(self.settings.operation_timeout);
+        // Not all of it for one: where a connection died without a word, the next attempt has another.
+        let limit = self.settings.operation_timeout / 3;
         loop {
             let append = Append { expected: self.sequence, entries, head: head.clone() };
             let appended = within(limit, "append", self.store.append(&self.office, &append)).await;

@@ -67,6 +67,19 @@ async fn an_append_whose_answer_is_lost_is_looked_for_until_the_store_answers() 
 }
 
 #[tokio::test(start_paused = true)]
+async fn an_append_that_nobody_answers_is_tried_again_before_the_limit() {
+    let house = House::new();
+    let faults = Faults::default();
+    let never = || Fate::Slow(Duration::from_secs(3600));
+    faults.next("append", [Fate::Passes, never()]).next("head", [Fate::Passes, never()]);
+    let app = house.builder([count("a", "1")]).operation_timeout(Duration::from_secs(30));
+    let began = tokio::time::Instant::now();
+    app.build().expect("is wired").around(&faults).run().await.expect("applies");
+    assert!(began.elapsed() < Duration::from_secs(30), "{:?}", began.elapsed());
+    assert_eq!(house.log().await, ["a STARTED", "a APPLIED"]);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_store_that_does_not_come_back_is_given_up_within_the_limit() {
     let house = House::new();
     let faults = Faults::default();

@@ -34,12 +34,10 @@ impl<D: StoreDialect> AuditStore for SqlAuditStore<D> {
         let operation = self.operation("read head");
         let select = self.select_head(&operation, history)?;
         let mut rows = None;
-        // The one read of a start with nothing to do: a pool that tests its connections would make it two.
+        // The one read of a start with nothing to do: a pool that tests its connections would make it two. What fails
+        // there is asked again, over a tested one.
         if let Some(mut connection) = self.untested_connection(&operation)? {
-            rows = operation.rows_if_table(&mut connection, select.clone()).await.map(Some).or_else(
-                // It was dead, as the test would have shown.
-                |error| if error.is_temporary() { Ok(None) } else { Err(error) },
-            )?;
+            rows = operation.rows_if_table(&mut connection, select.clone()).await.ok();
         }
         let rows = match rows {
             Some(rows) => rows,
@@ -93,12 +91,7 @@ impl<D: StoreDialect> AuditStore for SqlAuditStore<D> {
 
     async fn append(&self, office: &Office, append: &Append<'_>) -> Result<(), BackendError> {
         let operation = self.operation("append");
-        // A test would ask once more each time. Of a connection that is dead the run learns by this error, looks
-        // into the head and appends again.
-        let mut connection = match self.untested_connection(&operation)? {
-            Some(connection) => connection,
-            None => self.connection(&operation).await?,
-        };
+        let mut connection = self.connection(&operation).await?;
         let appended = if D::AT_ONCE {
             self.append_at_once(&operation, &mut connection, office, append).await
         } else {

@@ -21,7 +21,8 @@ pub struct SqlAuditStore<D: StoreDialect> {
 }
 
 impl<D: StoreDialect> SqlAuditStore<D> {
-    /// A store in the database that `pool` leads to. The pool needs two connections at least.
+    /// A store in the database that `pool` leads to. The pool needs two connections at least. What its
+    /// `before_acquire` does must not decide which tables are found: the head is read without it.
     pub fn new(pool: Pool<D::Database>) -> Self {
         let options = pool.connect_options();
         Self {

@@ -30,6 +30,8 @@ fn main() -> ExitCode {
         a_head_is_read_in_one_round_trip_also_over_a_pool_that_tests_its_connections,
         each_write_is_one_round_trip,
         a_head_is_read_after_the_server_has_ended_the_connection,
+        an_append_takes_no_notice_of_connections_that_the_server_has_ended,
+        an_append_has_what_the_pool_sets_up_before_it_lends_a_connection,
         sixteen_that_start_at_once_in_an_empty_schema_all_come_up,
         where_creating_is_switched_off_the_error_names_what_is_missing_and_ddl_creates_it,
         a_schema_that_is_not_there_is_one_clear_error,
@@ -198,6 +200,51 @@ async fn a_head_is_read_after_the_server_has_ended_the_connection() {
             .unwrap();
         assert!(store.head(&orders()).await.unwrap().is_some());
     }
+    schema.remove().await.unwrap();
+}
+
+async fn an_append_takes_no_notice_of_connections_that_the_server_has_ended() {
+    let schema = schema().await;
+    ready(&schema).await;
+    let options = schema.options().application_name("to be ended");
+    let pool =
+        PgPoolOptions::new().max_connections(20).min_connections(20).connect_with(options).await.unwrap();
+    let store = PostgresAuditStore::new(pool.clone()).schema(&schema.name);
+    let office = office(&store, "run-1").await;
+    while pool.num_idle() < 20 {
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    let ended = "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity \
+                 WHERE application_name = 'to be ended' AND pid <> pg_backend_pid()";
+    schema.run(ended).await.unwrap();
+    append(&store, &office, &mut Chain::of(&office), &["a"]).await.unwrap();
+    schema.remove().await.unwrap();
+}
+
+async fn an_append_has_what_the_pool_sets_up_before_it_lends_a_connection() {
+    let schema = schema().await;
+    let set = format!("SET search_path = {}", schema.quoted());
+    let (once, again) = (set.clone(), set);
+    let pool = PgPoolOptions::new()
+        .max_connections(2)
+        .after_connect(move |connection, _| {
+            let set = once.clone();
+            Box::pin(async move { connection.execute(sqlx::AssertSqlSafe(set)).await.map(drop) })
+        })
+        .before_acquire(move |connection, _| {
+            let set = again.clone();
+            Box::pin(async move { connection.execute(sqlx::AssertSqlSafe(set)).await.map(|_| true) })
+        })
+        .after_release(|connection, _| {
+            Box::pin(async move { connection.execute("RESET ALL").await.map(|_| true) })
+        })
+        .connect_with(schema.options())
+        .await
+        .unwrap();
+    let store = PostgresAuditStore::new(pool);
+    AuditStore::initialize(&store).await.unwrap();
+    let office = office(&store, "run-1").await;
+    append(&store, &office, &mut Chain::of(&office), &["a"]).await.unwrap();
     schema.remove().await.unwrap();
 }
 

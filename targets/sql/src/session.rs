@@ -33,35 +33,32 @@ impl<D: TargetDialect> Held<D> {
 /// given back is doing, to see whether that is still good.
 pub(crate) struct OneConnection<DB: Database> {
     pool: Pool<DB>,
-    /// Whether the connection was given back and found untouched. Else the next one is another.
-    untouched: Arc<AtomicBool>,
+    /// Whether the connection that was last taken is one that was given back. Else it is another.
+    given_back: Arc<AtomicBool>,
 }
 
 impl<DB: Database> OneConnection<DB> {
     pub(crate) fn new<D: TargetDialect<Database = DB>>(pool: PoolOptions<DB>, options: Options<D>) -> Self {
-        let untouched = Arc::new(AtomicBool::new(false));
-        let found = Arc::clone(&untouched);
+        let given_back = Arc::new(AtomicBool::new(false));
+        let taken = Arc::clone(&given_back);
         let pool = pool
             .min_connections(0)
             .max_connections(1)
             .idle_timeout(None)
             .max_lifetime(None)
             .test_before_acquire(false)
-            .after_release(move |connection, _| {
-                let found = Arc::clone(&found);
-                Box::pin(async move {
-                    let untouched = D::is_untouched(connection).await?;
-                    found.store(untouched, Ordering::Release);
-                    Ok(untouched)
-                })
+            .before_acquire(move |_, _| {
+                taken.store(true, Ordering::Release);
+                Box::pin(async { Ok(true) })
             })
+            .after_release(|connection, _| Box::pin(D::is_untouched(connection)))
             .connect_lazy_with(options);
-        Self { pool, untouched }
+        Self { pool, given_back }
     }
 
     /// Whether the connection that was just taken from it is the one that was given back.
     pub(crate) fn is_the_same(&self) -> bool {
-        self.untouched.swap(false, Ordering::AcqRel)
+        self.given_back.swap(false, Ordering::AcqRel)
     }
 }
 

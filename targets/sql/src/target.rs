@@ -135,7 +135,9 @@ impl<D: TargetDialect> SqlTarget<D> {
                 Held::Plain(connection)
             }
         };
-        let watch = match watch.filter(|_| connections.is_the_same()) {
+        // A plain session begins with nothing that would show that its connection is dead: it is asked.
+        let is_known = connections.is_the_same() && mode == Mode::Transactional;
+        let watch = match watch.filter(|_| is_known) {
             Some(watch) => watch,
             None => D::watch(held.connection(), mode).await?,
         };

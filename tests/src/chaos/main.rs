@@ -41,7 +41,8 @@ fn main() -> Result<ExitCode> {
     let first = args.seed.unwrap_or(now);
     let seeds = first..first.checked_add(args.rounds).context("the seed is too large")?;
     let which = Rounds { seeds, program: &program, tell_all: args.tell_all };
-    let ways = if args.places.is_empty() { Way::ALL.to_vec() } else { args.places };
+    let everywhere = args.places.is_empty();
+    let ways = if everywhere { Way::ALL.to_vec() } else { args.places };
     println!("seeds {first} to {}", which.seeds.end - 1);
 
     let waiting = Mutex::new(VecDeque::from(ways));
@@ -50,7 +51,13 @@ fn main() -> Result<ExitCode> {
     std::thread::scope(|scope| {
         let work = || -> Result<()> {
             while let Some(way) = next() {
-                let tally = rounds(way, &which, &interrupt)?;
+                let Some(tally) = rounds(way, &which, &interrupt)? else {
+                    if !everywhere {
+                        bail!("{way}: there is no server for it here");
+                    }
+                    println!("{way}: left out");
+                    continue;
+                };
                 println!("{way}: {tally}");
                 tally.stories.iter().for_each(|story| println!("\n{story}\n"));
                 total.lock().unwrap_or_else(PoisonError::into_inner).add(tally);

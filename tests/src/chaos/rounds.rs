@@ -74,14 +74,17 @@ pub struct Rounds<'a> {
     pub tell_all: bool,
 }
 
-/// Runs the rounds, one after the other, on servers that it starts.
+/// Runs the rounds, one after the other, on servers that it starts. `None` where one of those cannot be had.
 ///
 /// # Errors
 /// When a round could not be held: a server does not start, or a signal came.
-pub fn rounds(way: Way, rounds: &Rounds<'_>, interrupt: &Interrupt) -> Result<Tally> {
+pub fn rounds(way: Way, rounds: &Rounds<'_>, interrupt: &Interrupt) -> Result<Option<Tally>> {
     let began = Instant::now();
     let runtime = Runtime::new()?;
     let mut servers = Services::own(way.servers(), interrupt)?;
+    if way.servers().iter().any(|name| servers.server(name).is_err()) {
+        return Ok(None);
+    }
     if let ["postgres", ..] = way.servers() {
         runtime.block_on(hurry(servers.server("postgres")?.url()))?;
     }
@@ -98,7 +101,7 @@ pub fn rounds(way: Way, rounds: &Rounds<'_>, interrupt: &Interrupt) -> Result<Ta
         }
     }
     tally.took = began.elapsed();
-    Ok(tally)
+    Ok(Some(tally))
 }
 
 /// After a crash PostgreSQL syncs every file before it starts, which takes seconds. It is the server that

@@ -14,6 +14,9 @@ use crate::interrupt::Interrupt;
 /// What Debian's releases are signed with.
 const KEYS: &str = "/usr/share/keyrings/debian-archive-keyring.gpg";
 
+/// The folder of the packages, once all of them are there.
+const ARCHIVES: &str = "archives";
+
 /// Packages of a release of Debian, and all that they depend on.
 pub(super) struct Packages {
     /// Where they are kept.
@@ -31,6 +34,10 @@ pub(super) struct Root {
 }
 
 impl Packages {
+    pub(super) fn are_fetched(&self) -> bool {
+        fetched::folder(self.name).is_ok_and(|folder| folder.join(ARCHIVES).is_dir())
+    }
+
     /// Unpacks them into a new folder: who runs them may not be allowed to look into the workspace.
     pub(super) fn unpack(&self, path: PathBuf, interrupt: &Interrupt) -> Result<Root> {
         let archives = self.fetch(interrupt)?;
@@ -51,7 +58,7 @@ impl Packages {
     /// installed.
     fn fetch(&self, interrupt: &Interrupt) -> Result<PathBuf> {
         let folder = fetched::folder(self.name)?;
-        let archives = folder.join("archives");
+        let archives = folder.join(ARCHIVES);
         if archives.is_dir() {
             return Ok(archives);
         }

@@ -31,10 +31,26 @@ struct Service {
     name: &'static str,
     /// The environment variable that tests find it by.
     variable: &'static str,
-    /// A program that must be installed, and the package that has it.
-    needs: Option<(&'static str, &'static str)>,
+    origin: Origin,
     /// Given what runs already. `None`: it cannot be had here, or without one of those.
     start: fn(&[Server], &Interrupt) -> Result<Option<Server>>,
+}
+
+/// Where its programs are from.
+enum Origin {
+    /// This one must be installed, and this package has it.
+    Package(&'static str, &'static str),
+    /// A newer release of the machine's system.
+    Debian(debian::Packages),
+}
+
+impl Origin {
+    fn is_here(&self) -> bool {
+        match self {
+            Self::Package(program, _) => packages::program(program).is_ok(),
+            Self::Debian(packages) => packages.are_fetched(),
+        }
+    }
 }
 
 /// In the order of start: what another one needs comes before it.
@@ -42,57 +58,62 @@ const SERVICES: [Service; 10] = [
     Service {
         name: "postgres",
         variable: "FLAMINGOCK_TEST_POSTGRES_URL",
-        needs: Some(("postgres", "postgresql")),
+        origin: Origin::Package("postgres", "postgresql"),
         start: postgres::start,
     },
     Service {
         name: "pgbouncer",
         variable: "FLAMINGOCK_TEST_PGBOUNCER_URL",
-        needs: Some(("pgbouncer", "pgbouncer")),
+        origin: Origin::Package("pgbouncer", "pgbouncer"),
         start: pgbouncer::start,
     },
     Service {
         name: "mariadb",
         variable: "FLAMINGOCK_TEST_MARIADB_URL",
-        needs: Some(("mariadbd", "mariadb-server")),
+        origin: Origin::Package("mariadbd", "mariadb-server"),
         start: mariadb::start,
     },
-    Service { name: "mysql", variable: "FLAMINGOCK_TEST_MYSQL_URL", needs: None, start: mysql::start },
+    Service {
+        name: "mysql",
+        variable: "FLAMINGOCK_TEST_MYSQL_URL",
+        origin: Origin::Debian(mysql::PACKAGES),
+        start: mysql::start,
+    },
     Service {
         name: "redis",
         variable: "FLAMINGOCK_TEST_REDIS_URL",
-        needs: Some(("redis-server", "redis-server")),
+        origin: Origin::Package("redis-server", "redis-server"),
         start: redis::start,
     },
     Service {
         name: "mongodb",
         variable: "FLAMINGOCK_TEST_MONGODB_URL",
-        needs: Some(("go", "golang-go")),
+        origin: Origin::Package("go", "golang-go"),
         start: ferretdb::start,
     },
     // Maven brings Java, which runs it.
     Service {
         name: "dynamodb",
         variable: "FLAMINGOCK_TEST_DYNAMODB_URL",
-        needs: Some(("mvn", "maven")),
+        origin: Origin::Package("mvn", "maven"),
         start: dynamodb::start,
     },
     Service {
         name: "kafka",
         variable: "FLAMINGOCK_TEST_KAFKA_URL",
-        needs: Some(("mvn", "maven")),
+        origin: Origin::Package("mvn", "maven"),
         start: kafka::start,
     },
     Service {
         name: "moto",
         variable: "FLAMINGOCK_TEST_MOTO_URL",
-        needs: Some(("python3", "python3-venv")),
+        origin: Origin::Package("python3", "python3-venv"),
         start: moto::start,
     },
     Service {
         name: "versitygw",
         variable: "FLAMINGOCK_TEST_VERSITYGW_URL",
-        needs: Some(("go", "golang-go")),
+        origin: Origin::Package("go", "golang-go"),
         start: versitygw::start,
     },
 ];
@@ -128,7 +149,7 @@ impl Services {
     #[must_use]
     pub fn are_installed(names: &[&str]) -> bool {
         let mut wanted = SERVICES.into_iter().filter(|service| names.contains(&service.name));
-        wanted.all(|service| service.needs.is_none_or(|(program, _)| packages::program(program).is_ok()))
+        wanted.all(|service| service.origin.is_here())
     }
 
     /// One of those that were started here.
@@ -151,8 +172,9 @@ impl Services {
         interrupt: &Interrupt,
     ) -> Result<Self> {
         let (given, absent): (Vec<_>, Vec<_>) = SERVICES.into_iter().filter(wanted).partition(is_given);
-        packages::install(absent.iter().filter_map(|service| {
-            service.needs.map(|(program, package)| (program, package, service.variable))
+        packages::install(absent.iter().filter_map(|service| match service.origin {
+            Origin::Package(program, package) => Some((program, package, service.variable)),
+            Origin::Debian(_) => None,
         }))?;
 
         let given = given.iter().map(|service| service.name).collect();

@@ -9,7 +9,7 @@ use super::server::{Home, Server};
 use crate::interrupt::Interrupt;
 
 /// Only Debian's unstable release has them.
-const PACKAGES: Packages =
+pub(super) const PACKAGES: Packages =
     Packages { name: "mysql", release: "sid", packages: &["mysql-server-core", "mysql-client-core"] };
 
 /// With `root` and no password, from this machine only. `None` where it cannot be had, which is told: what is unstable

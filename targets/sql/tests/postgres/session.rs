@@ -25,6 +25,7 @@ pub(crate) fn add(direct: &mut Suite, pooled: &mut Suite) {
         what_a_change_does_to_its_connection_is_gone_with_it,
         a_connection_that_a_change_left_as_it_was_serves_the_next,
         a_session_has_the_name_of_its_own_process_whatever_became_of_the_one_before,
+        a_session_has_the_name_of_its_own_process_also_where_the_pool_lends_none_twice,
         a_connection_that_was_lost_between_two_changes_is_replaced,
         a_commit_whose_answer_is_lost_is_an_error_and_the_marker_tells,
         a_change_waits_for_the_rows_of_others_no_longer_than_the_lock_timeout,
@@ -252,16 +253,37 @@ async fn a_session_has_the_name_of_its_own_process_whatever_became_of_the_one_be
     place.remove().await;
 }
 
+async fn a_session_has_the_name_of_its_own_process_also_where_the_pool_lends_none_twice() {
+    let place = Place::new(Way::Direct).await;
+    // As users do who want no connection that is older than so and so.
+    let strict = PgPoolOptions::new()
+        .before_acquire(|_, _| Box::pin(async { Ok(false) }))
+        .connect_lazy_with(place.schema.options());
+    let target = PostgresTarget::new("orders-db", strict).schema(&place.schema.name);
+    for _ in 0..2 {
+        let mut session = target.open(Mode::Transactional).await.unwrap();
+        assert_eq!(session.begin_marker(&place.fence, &update()).await.unwrap(), Begun::Written);
+        let process = process(&mut session).await;
+        session.commit().await.unwrap();
+        let name = place.text("SELECT session FROM $.flamingock_markers").await;
+        assert!(name.starts_with(&format!("{process}/")), "{name} is not {process}");
+    }
+    place.remove().await;
+}
+
 async fn a_connection_that_was_lost_between_two_changes_is_replaced() {
     let place = Place::new(Way::Direct).await;
-    let mut session = place.target.open(Mode::Transactional).await.unwrap();
-    let lost = process(&mut session).await;
-    session.commit().await.unwrap();
-    // Given back, which is not waited for.
-    tokio::time::sleep(Duration::from_millis(300)).await;
-    place.schema.run(&format!("SELECT pg_terminate_backend({lost}, 5000)")).await.unwrap();
-    let session = place.begun().await;
-    session.rollback().await.unwrap();
+    for next in [Mode::Transactional, Mode::Plain] {
+        let mut session = place.target.open(Mode::Transactional).await.unwrap();
+        let lost = process(&mut session).await;
+        session.commit().await.unwrap();
+        // Given back, which is not waited for.
+        tokio::time::sleep(Duration::from_millis(300)).await;
+        place.schema.run(&format!("SELECT pg_terminate_backend({lost}, 5000)")).await.unwrap();
+        let mut session = place.target.open(next).await.unwrap();
+        place.run(&mut session, "SELECT 1").await.unwrap();
+        session.rollback().await.unwrap();
+    }
     place.remove().await;
 }
 
