@@ -9,6 +9,7 @@
 mod dialect;
 #[cfg(all(test, feature = "mysql", feature = "postgres", feature = "sqlite"))]
 mod fuzz;
+mod lent;
 #[cfg(feature = "mysql")]
 mod mysql;
 mod operation;
@@ -20,6 +21,7 @@ mod sqlite;
 mod table;
 
 pub use dialect::{Connection, Diagnosis, Dialect, Options, quote_in};
+pub use lent::{Lent, PATIENCE};
 #[cfg(feature = "mysql")]
 pub use mysql::MySql;
 pub use operation::Operation;

@@ -2,7 +2,7 @@ use flamingock_core::{BackendError, BackendErrorKind};
 use sqlx::Pool;
 
 use crate::operation::Race;
-use crate::{Connection, Dialect, Operation, quote_in};
+use crate::{Connection, Dialect, Lent, Operation, quote_in};
 
 /// What a column holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -141,10 +141,20 @@ pub async fn ensure_tables<D: Dialect>(
     tables: &[Table],
     create: bool,
 ) -> Result<(), BackendError> {
-    let mut connection = pool.acquire().await.map_err(|error| operation.error(error))?;
+    let mut connection = Lent::from(pool).await.map_err(|error| operation.error(error))?;
+    let ensured = ensure(operation, &mut connection, tables, create).await;
+    connection.finish(ensured).await
+}
+
+async fn ensure<D: Dialect>(
+    operation: &Operation<'_, D>,
+    connection: &mut Connection<D>,
+    tables: &[Table],
+    create: bool,
+) -> Result<(), BackendError> {
     let mut race = Race::default();
     loop {
-        let missing = missing(operation, &mut connection, tables).await?;
+        let missing = missing(operation, connection, tables).await?;
         if missing.is_empty() {
             return Ok(());
         }
@@ -157,15 +167,11 @@ pub async fn ensure_tables<D: Dialect>(
             return Err(operation.fail(BackendErrorKind::Schema, message));
         }
         let ddl = missing.into_iter().flat_map(Table::ddl::<D>).collect();
-        match D::create(&mut connection, ddl).await {
+        match D::create(connection, ddl).await {
             Ok(()) => return Ok(()),
             // Another has created them meanwhile, or is about to.
             Err(error) if race.lost::<D>(&error).await => {}
-            Err(error) => {
-                // Whatever state it is in, nobody uses it again.
-                let _ = connection.close().await;
-                return Err(operation.error(error));
-            }
+            Err(error) => return Err(operation.error(error)),
         }
     }
 }

@@ -4,7 +4,7 @@ use flamingock_core::audit::{
 };
 use flamingock_core::lock::FencingToken;
 use flamingock_core::{BackendError, BackendErrorKind, History};
-use flamingock_sql::{Connection, Operation, Row};
+use flamingock_sql::{Connection, Operation, PATIENCE, Row};
 use sqlx::Connection as _;
 
 use crate::head::newer_format;
@@ -37,13 +37,17 @@ impl<D: StoreDialect> AuditStore for SqlAuditStore<D> {
         // The one read of a start with nothing to do: a pool that tests its connections would make it two. What fails
         // there is asked again, over a tested one.
         if let Some(mut connection) = self.untested_connection(&operation)? {
-            rows = operation.rows_if_table(&mut connection, select.clone()).await.ok();
+            let read = operation.rows_if_table(&mut connection, select.clone());
+            if let Ok(read) = tokio::time::timeout(PATIENCE, read).await {
+                rows = connection.finish(read).await.ok();
+            }
         }
         let rows = match rows {
             Some(rows) => rows,
             None => {
                 let mut connection = self.connection(&operation).await?;
-                operation.rows_if_table(&mut connection, select).await?
+                let read = operation.rows_if_table(&mut connection, select).await;
+                connection.finish(read).await?
             }
         };
         rows.iter().flatten().next().map(|row| Self::read_head(&operation, history, row)).transpose()
@@ -54,8 +58,8 @@ impl<D: StoreDialect> AuditStore for SqlAuditStore<D> {
         let (service, tenant) = (D::quote_name("service"), D::quote_name("tenant"));
         let sql = format!("SELECT {service}, {tenant} FROM {}", self.table("heads"));
         let mut connection = self.connection(&operation).await?;
-        let rows = operation.rows_if_table(&mut connection, sql).await?.unwrap_or_default();
-        drop(connection);
+        let rows = operation.rows_if_table(&mut connection, sql).await;
+        let rows = connection.finish(rows).await?.unwrap_or_default();
         let read = |row: &Row| Ok(History::new(row.text(0)?).tenant(row.text(1)?));
         let histories: Result<Vec<History>, String> = rows.iter().map(read).collect();
         let mut histories =
@@ -84,7 +88,7 @@ impl<D: StoreDialect> AuditStore for SqlAuditStore<D> {
             Ok(head)
         };
         let taken = taken.await;
-        let head = self.finish(connection, taken).await?;
+        let head = connection.finish(taken).await?;
         let execution = execution.clone();
         Ok(Office { history: history.clone(), execution, token: head.token, head })
     }
@@ -99,7 +103,7 @@ impl<D: StoreDialect> AuditStore for SqlAuditStore<D> {
             let inserts = self.inserts(&operation, office, append);
             write(&operation, &mut connection, update, inserts).await
         };
-        self.finish(connection, appended).await
+        connection.finish(appended).await
     }
 
     async fn latest(&self, history: &History) -> Result<Vec<AuditEntry>, BackendError> {
@@ -222,8 +226,8 @@ impl<D: StoreDialect> SqlAuditStore<D> {
         let sql = format!("SELECT {columns} FROM {} WHERE {filter}", self.table("entries"));
         let mut connection = self.connection(operation).await?;
         // Before the first run there are no tables, and no entries.
-        let rows = operation.rows_if_table(&mut connection, sql).await?.unwrap_or_default();
-        drop(connection);
+        let rows = operation.rows_if_table(&mut connection, sql).await;
+        let rows = connection.finish(rows).await?.unwrap_or_default();
         rows.into_iter().map(|row| read_entry(operation, history, row)).collect()
     }
 }

@@ -124,7 +124,8 @@ impl<D: StoreDialect> SqlAuditStore<D> {
             self.table("heads"),
             format = D::quote_name("format")
         );
-        let newer = operation.rows(&mut connection, sql).await?;
+        let newer = operation.rows(&mut connection, sql).await;
+        let newer = connection.finish(newer).await?;
         let Some(row) = newer.first() else { return Ok(()) };
         let format = row.unsigned(0).map_err(|problem| operation.corrupt("a head", problem))?;
         Err(newer_format(operation, format))

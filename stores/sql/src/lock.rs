@@ -68,17 +68,20 @@ impl<D: StoreDialect> LockStore for SqlAuditStore<D> {
     async fn try_acquire(&self, request: &LockRequest) -> Result<Acquisition, BackendError> {
         let operation = self.operation("acquire lock");
         let mut connection = self.connection(&operation).await?;
-        // Those who wait only read: they are many, and must not be in the way of the one who works.
-        let seen = self.read_lock(&operation, &mut connection, &request.history, "").await?;
-        if let Some(holder) = seen.and_then(|stored| stored.other(request)) {
-            return Ok(Acquisition::Held(holder));
-        }
-        let acquired = if D::AT_ONCE {
-            self.acquire_or_see(&operation, &mut connection, request).await
-        } else {
-            self.acquire(&operation, &mut connection, request).await
+        let acquired = async {
+            // Those who wait only read: they are many, and must not be in the way of the one who works.
+            let seen = self.read_lock(&operation, &mut connection, &request.history, "").await?;
+            if let Some(holder) = seen.and_then(|stored| stored.other(request)) {
+                return Ok(Acquisition::Held(holder));
+            }
+            if D::AT_ONCE {
+                self.acquire_or_see(&operation, &mut connection, request).await
+            } else {
+                self.acquire(&operation, &mut connection, request).await
+            }
         };
-        self.finish(connection, acquired).await
+        let acquired = acquired.await;
+        connection.finish(acquired).await
     }
 
     async fn extend(&self, lease: &Lease) -> Result<(), BackendError> {
@@ -92,7 +95,7 @@ impl<D: StoreDialect> LockStore for SqlAuditStore<D> {
         );
         let mut connection = self.connection(&operation).await?;
         let extended = operation.execute_alone(&mut connection, &sql).await;
-        if self.finish(connection, extended).await? == 1 {
+        if connection.finish(extended).await? == 1 {
             return Ok(());
         }
         let message = "somebody else took or broke the lock: this run stops";
@@ -109,13 +112,14 @@ impl<D: StoreDialect> LockStore for SqlAuditStore<D> {
         );
         let mut connection = self.connection(&operation).await?;
         let released = operation.execute_alone(&mut connection, &sql).await;
-        self.finish(connection, released).await.map(drop)
+        connection.finish(released).await.map(drop)
     }
 
     async fn inspect(&self, history: &History) -> Result<Option<Holder>, BackendError> {
         let operation = self.operation("inspect lock");
         let mut connection = self.connection(&operation).await?;
-        let stored = self.read_lock(&operation, &mut connection, history, "").await?;
+        let stored = self.read_lock(&operation, &mut connection, history, "").await;
+        let stored = connection.finish(stored).await?;
         Ok(stored.filter(Stored::is_live).and_then(|stored| stored.holder()))
     }
 
@@ -127,13 +131,13 @@ impl<D: StoreDialect> LockStore for SqlAuditStore<D> {
         } else {
             self.take_away(&operation, &mut connection, history).await
         };
-        self.finish(connection, broken).await
+        connection.finish(broken).await
     }
 
     async fn dedicated(&self) -> Result<Arc<dyn LockStore>, BackendError> {
         let operation = self.operation("connect");
         // Also what is wrong with the first pool is said here.
-        drop(self.connection(&operation).await?);
+        self.connection(&operation).await?.finish(Ok(())).await?;
         let options = D::impatient(&self.options);
         // One connection, opened on this runtime, that nobody closes for being idle.
         let pool = self

@@ -2,9 +2,8 @@ use std::fmt;
 use std::sync::Arc;
 
 use flamingock_core::{BackendError, BackendErrorKind};
-use flamingock_sql::{Operation, Options, Table, check_prefix, check_schema, ensure_tables, quote_in};
+use flamingock_sql::{Lent, Operation, Options, Table, check_prefix, check_schema, ensure_tables, quote_in};
 use sqlx::Pool;
-use sqlx::pool::PoolConnection;
 
 use crate::{StoreDialect, schema};
 
@@ -75,11 +74,11 @@ impl<D: StoreDialect> SqlAuditStore<D> {
     pub(crate) async fn connection(
         &self,
         operation: &Operation<'_, D>,
-    ) -> Result<PoolConnection<D::Database>, BackendError> {
+    ) -> Result<Lent<D::Database>, BackendError> {
         if let Some(problem) = self.problem() {
             return Err(operation.fail(BackendErrorKind::Misconfigured, problem));
         }
-        self.pool.acquire().await.map_err(|error| operation.error(error))
+        Lent::from(&self.pool).await.map_err(|error| operation.error(error))
     }
 
     /// An idle connection that the pool did not test before; [`None`] when there is none, or when the pool
@@ -87,12 +86,12 @@ impl<D: StoreDialect> SqlAuditStore<D> {
     pub(crate) fn untested_connection(
         &self,
         operation: &Operation<'_, D>,
-    ) -> Result<Option<PoolConnection<D::Database>>, BackendError> {
+    ) -> Result<Option<Lent<D::Database>>, BackendError> {
         if let Some(problem) = self.problem() {
             return Err(operation.fail(BackendErrorKind::Misconfigured, problem));
         }
         let tests = self.pool.options().get_test_before_acquire();
-        Ok(if tests { self.pool.try_acquire() } else { None })
+        Ok(if tests { Lent::idle(&self.pool) } else { None })
     }
 
     fn problem(&self) -> Option<String> {
@@ -110,29 +109,14 @@ impl<D: StoreDialect> SqlAuditStore<D> {
         D::refusal(&self.options)
     }
 
-    /// Ends what was done on a connection. After an error it is closed: whatever was left open on it
-    /// is gone for certain, and nobody finds it in the pool.
-    pub(crate) async fn finish<T>(
-        &self,
-        connection: PoolConnection<D::Database>,
-        outcome: Result<T, BackendError>,
-    ) -> Result<T, BackendError> {
-        if outcome.is_err()
-            && let Err(error) = connection.close().await
-        {
-            tracing::debug!(%error, "closing a connection of the audit store failed");
-        }
-        outcome
-    }
-
     /// Creates the tables, or checks them, and their format.
     pub(crate) async fn set_up(&self) -> Result<(), BackendError> {
         let operation = self.operation("initialize");
         let mut connection = self.connection(&operation).await?;
-        if let Some(weakness) = D::weakness(&mut connection).await.map_err(|error| operation.error(error))? {
+        let weakness = D::weakness(&mut connection).await.map_err(|error| operation.error(error));
+        if let Some(weakness) = connection.finish(weakness).await? {
             tracing::warn!(database = D::address(&self.options), "{weakness}");
         }
-        drop(connection);
         ensure_tables(&operation, &self.pool, &self.tables(), self.create_tables).await?;
         self.check_format(&operation).await
     }

@@ -31,6 +31,8 @@ fn main() -> ExitCode {
         each_write_is_one_round_trip,
         a_head_is_read_after_the_server_has_ended_the_connection,
         an_append_takes_no_notice_of_connections_that_the_server_has_ended,
+        idle_connections_that_died_without_a_word_are_left_after_seconds,
+        a_pool_gets_back_what_was_in_use_when_its_server_was_gone_without_a_word,
         an_append_has_what_the_pool_sets_up_before_it_lends_a_connection,
         sixteen_that_start_at_once_in_an_empty_schema_all_come_up,
         where_creating_is_switched_off_the_error_names_what_is_missing_and_ddl_creates_it,
@@ -218,6 +220,48 @@ async fn an_append_takes_no_notice_of_connections_that_the_server_has_ended() {
                  WHERE application_name = 'to be ended' AND pid <> pg_backend_pid()";
     schema.run(ended).await.unwrap();
     append(&store, &office, &mut Chain::of(&office), &["a"]).await.unwrap();
+    schema.remove().await.unwrap();
+}
+
+async fn idle_connections_that_died_without_a_word_are_left_after_seconds() {
+    let schema = schema().await;
+    ready(&schema).await;
+    let pool =
+        PgPoolOptions::new().max_connections(8).min_connections(8).connect_with(schema.through_proxy());
+    let store = PostgresAuditStore::new(pool.await.unwrap()).schema(&schema.name);
+    let office = office(&store, "run-1").await;
+    tokio::time::sleep(Duration::from_millis(500)).await;
+    schema.proxy().forget();
+    let append = async { append(&store, &office, &mut Chain::of(&office), &["a"]).await.unwrap() };
+    tokio::time::timeout(Duration::from_secs(8), append).await.expect("is appended");
+    tokio::time::sleep(Duration::from_millis(500)).await;
+    schema.proxy().forget();
+    let head = async { store.head(&orders()).await.unwrap().map(|head| head.sequence) };
+    let head = tokio::time::timeout(Duration::from_secs(12), head).await.expect("is read");
+    assert_eq!(head, Some(1));
+    schema.remove().await.unwrap();
+}
+
+async fn a_pool_gets_back_what_was_in_use_when_its_server_was_gone_without_a_word() {
+    let schema = schema().await;
+    ready(&schema).await;
+    let store = PostgresAuditStore::new(Schema::pool_of(schema.through_proxy())).schema(&schema.name);
+    let lease = acquire(&store, "a").await;
+    let heartbeat = store.dedicated().await.unwrap();
+    heartbeat.extend(&lease).await.unwrap();
+    // Something is slow in the server, and then its machine is gone.
+    let mut slow = schema.options().connect().await.unwrap();
+    let lock = format!("BEGIN; SELECT * FROM {}.flamingock_locks FOR UPDATE", schema.quoted());
+    slow.execute(sqlx::raw_sql(sqlx::AssertSqlSafe(lock))).await.unwrap();
+    let gone = async {
+        tokio::time::sleep(Duration::from_millis(500)).await;
+        schema.proxy().forget();
+    };
+    let extended = tokio::time::timeout(Duration::from_secs(1), heartbeat.extend(&lease));
+    tokio::join!(extended, gone).0.expect_err("waits");
+    slow.close().await.unwrap();
+    let back = async { while heartbeat.extend(&lease).await.is_err() {} };
+    tokio::time::timeout(Duration::from_secs(20), back).await.expect("extends again");
     schema.remove().await.unwrap();
 }
 

@@ -39,6 +39,8 @@ struct Counts {
     turns: AtomicUsize,
     deaf: AtomicBool,
     swallowed: watch::Sender<bool>,
+    /// Counts how often.
+    forgotten: watch::Sender<usize>,
 }
 
 impl Proxy {
@@ -78,6 +80,7 @@ impl Proxy {
                 let Ok((client, _)) = accepted else { return };
                 let (server, mut seen) = (server.clone(), seen.clone());
                 let (carry, traffic) = (Arc::clone(&carry), traffic.clone());
+                let mut forgotten = traffic.0.forgotten.subscribe();
                 tokio::spawn(async move {
                     let connection = async {
                         let server = TcpStream::connect(server).await?;
@@ -86,9 +89,11 @@ impl Proxy {
                         carry(client, server, traffic).await
                     };
                     // Who hangs up is hung up on.
+                    tokio::pin!(connection);
                     tokio::select! {
                         () = unplugged(&mut seen) => {}
-                        _ = connection => {}
+                        _ = &mut connection => {}
+                        _ = forgotten.changed() => unplugged(&mut seen).await,
                     }
                 });
             }
@@ -109,6 +114,12 @@ impl Proxy {
     /// Breaks all connections, and takes no more.
     pub fn unplug(&self) {
         self.plugged.send_replace(false);
+    }
+
+    /// From now on the connections that there are carry nothing, and nobody is told: as where a firewall forgets
+    /// them, or their server's machine is gone. Those that are made later work.
+    pub fn forget(&self) {
+        self.traffic.0.forgotten.send_modify(|times| *times += 1);
     }
 
     /// From now on what the server says is swallowed, or arrives again.
