@@ -86,11 +86,11 @@ impl<D: StoreDialect> LockStore for SqlAuditStore<D> {
 
     async fn extend(&self, lease: &Lease) -> Result<(), BackendError> {
         let operation = self.operation("extend lock");
+        let (expires_at, later) = (D::quote_name("expires_at"), expiry::<D>(lease.request.lease));
+        // One that waited for the row brings an older time than the one after it: a lease gets no shorter.
         let sql = format!(
-            "UPDATE {} SET {} = {} WHERE {}",
+            "UPDATE {} SET {expires_at} = CASE WHEN {expires_at} > {later} THEN {expires_at} ELSE {later} END WHERE {}",
             self.table("locks"),
-            D::quote_name("expires_at"),
-            expiry::<D>(lease.request.lease),
             Self::held_by(&operation, lease)?,
         );
         let mut connection = self.connection(&operation).await?;

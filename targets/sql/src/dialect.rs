@@ -40,6 +40,12 @@ pub trait TargetDialect: Dialect {
     /// How the connection of a session is opened, where the pool's connections are opened with `options`.
     fn session_options(options: &Options<Self>, limits: &Limits) -> Options<Self>;
 
+    /// The schema of the tables, where the connection itself names it: a change may go to another one.
+    fn schema(options: &Options<Self>) -> Option<String> {
+        let _ = options;
+        None
+    }
+
     /// Begins the transaction of a change. The fence is not locked by it, but by the next statement.
     fn begin_change(options: &Options<Self>, limits: &Limits) -> String;
 

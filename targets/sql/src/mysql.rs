@@ -42,8 +42,12 @@ use crate::{Limits, SqlTarget, TargetDialect};
 ///   between two statements fails.
 /// - A session is ended by `KILL`, and found by a user-level lock (`GET_LOCK`) that it holds. Where that is
 ///   refused, as by Percona XtraDB Cluster in its strict mode, markers name no session.
+/// - Fences and markers are in the database that the pool's options name, also where a change says `USE`.
 /// - Connect to the primary: a server with `read_only` is refused.
 pub type MySqlTarget = SqlTarget<MySql>;
+
+/// How long the one who is in the way is looked for.
+const LOOKING: Duration = Duration::from_secs(2);
 
 /// How often one looks whether a session is gone.
 const POLL: Duration = Duration::from_millis(50);
@@ -104,6 +108,10 @@ impl TargetDialect for MySql {
         options.clone()
     }
 
+    fn schema(options: &MySqlConnectOptions) -> Option<String> {
+        options.get_database().map(str::to_owned)
+    }
+
     fn begin_change(_options: &MySqlConnectOptions, limits: &Limits) -> String {
         Self::begin_look(limits)
     }
@@ -149,13 +157,18 @@ impl TargetDialect for MySql {
         if Self::number(&**error) != LOCK_WAIT_TIMEOUT {
             return None;
         }
-        let mut connection = pool.connect_options().connect().await.ok()?;
-        let blocker = match change_in_progress(&mut connection, markers, condition).await {
-            Some(blocker) => Some(blocker),
-            None => oldest_transaction(&mut connection).await,
+        let look = async {
+            let mut connection = pool.connect_options().connect().await.ok()?;
+            // Who locks whole tables keeps everybody from looking.
+            let _ = Self::execute(&mut connection, "SET lock_wait_timeout = 1".to_owned()).await;
+            let blocker = match change_in_progress(&mut connection, markers, condition).await {
+                Some(blocker) => Some(blocker),
+                None => oldest_transaction(&mut connection).await,
+            };
+            let _ = connection.close().await;
+            blocker
         };
-        let _ = connection.close().await;
-        blocker
+        tokio::time::timeout(LOOKING, look).await.ok()?
     }
 
     fn was_ended(_watch: &Watch) -> bool {

@@ -38,6 +38,7 @@ impl<D: TargetDialect> SqlTarget<D> {
     /// The target with this id, in the database that `pool` leads to.
     pub fn new(id: impl Into<String>, pool: Pool<D::Database>) -> Self {
         let options = pool.connect_options();
+        let schema = D::schema(&options);
         let mut plain = Resources::new();
         // Not in a transaction: through the pool a change would get around it.
         plain.insert(pool.clone());
@@ -45,7 +46,7 @@ impl<D: TargetDialect> SqlTarget<D> {
             id: id.into(),
             pool,
             options,
-            rows: Rows { schema: None, prefix: "flamingock_".to_owned() },
+            rows: Rows { schema, prefix: "flamingock_".to_owned() },
             create_tables: true,
             limits: Limits { lock_timeout: LOCK_TIMEOUT, idle_timeout: IDLE_TIMEOUT },
             transactional: Resources::new(),
@@ -110,7 +111,9 @@ impl<D: TargetDialect> SqlTarget<D> {
         &self,
         operation: &Operation<'_, D>,
     ) -> Result<OneConnection<D::Database>, BackendError> {
-        let schema = self.rows.schema.as_deref().map_or(Ok(()), check_schema);
+        // The connection's own is there, whatever it is called.
+        let told = self.rows.schema.as_deref().filter(|_| D::schema(&self.options).is_none());
+        let schema = told.map_or(Ok(()), check_schema);
         let named = check_prefix(&self.rows.prefix).and(schema);
         if let Some(problem) = named.err().or_else(|| D::refusal(&self.options)) {
             return Err(operation.fail(BackendErrorKind::Misconfigured, problem));

@@ -29,6 +29,8 @@ fn main() -> ExitCode {
         add_cases!(
             suite of brand,
             a_second_ddl_statement_that_fails_leaves_begun,
+            a_change_that_goes_to_another_database_is_done,
+            who_locks_whole_tables_is_not_waited_for_longer_than_the_lock_timeout,
             a_ddl_statement_that_fails_has_committed_what_was_before_it,
             a_change_with_ddl_that_succeeds_is_done,
             what_follows_a_ddl_statement_is_rolled_back,
@@ -158,6 +160,29 @@ async fn a_change_with_ddl_that_succeeds_is_done(brand: Brand) {
     session.commit().await.unwrap();
     assert_eq!(place.state().await, Some(MarkerState::Done));
     assert_eq!(place.users().await, 2);
+    place.remove().await;
+}
+
+async fn a_change_that_goes_to_another_database_is_done(brand: Brand) {
+    let place = Place::new(brand).await;
+    let mut session = place.begun().await;
+    connection(&mut session).execute(INSERT).await.unwrap();
+    // As dumps of several databases do; this one is there for everybody.
+    connection(&mut session).execute("USE information_schema").await.unwrap();
+    session.finish_marker(&update()).await.unwrap();
+    session.commit().await.unwrap();
+    assert_eq!((place.state().await, place.users().await), (Some(MarkerState::Done), 1));
+    place.remove().await;
+}
+
+async fn who_locks_whole_tables_is_not_waited_for_longer_than_the_lock_timeout(brand: Brand) {
+    let place = Place::new(brand).await;
+    let mut other = place.database.options().connect().await.unwrap();
+    other.execute("LOCK TABLES flamingock_fences WRITE, flamingock_markers WRITE").await.unwrap();
+    let fence = fence(3);
+    let raised = tokio::time::timeout(Duration::from_secs(8), place.target.raise_fence(&fence)).await;
+    assert_fails(raised.expect("is not waited for"), BackendErrorKind::Unavailable, &["another session"]);
+    other.close().await.unwrap();
     place.remove().await;
 }
 
