@@ -160,7 +160,7 @@ impl Race {
         }
         self.lost += 1;
         // Not the same for all who lost, so that they do not meet again.
-        let jitter = RandomState::new().hash_one(self.lost) % 20;
+        let jitter = RandomState::new().hash_one(self.lost) % u64::from(20 * self.lost);
         tokio::time::sleep(Duration::from_millis(u64::from(5 * self.lost) + jitter)).await;
         true
     }
