@@ -95,8 +95,11 @@ impl HeldLease {
                 Ok(())
             }
             Err(error) if error.kind() == BackendErrorKind::Busy => Ok(()),
-            Err(error) if error.is_temporary() && self.belief.holds() => Ok(()),
             Err(error) => {
+                self.belief.busy.store(false, Ordering::Relaxed);
+                if error.is_temporary() && self.belief.holds() {
+                    return Ok(());
+                }
                 self.belief.lost.cancel();
                 Err(Stop { source: Some(error), ..Stop::lease_lost("it could not be extended") })
             }
@@ -183,13 +186,15 @@ impl Beats {
             pause = match beaten {
                 Ok(()) => third,
                 Err(error) if error.is_lease_lost() => return self.lose(&error),
-                Err(error) if error.kind() == BackendErrorKind::Busy => {
-                    self.belief.busy.store(true, Ordering::Relaxed);
-                    third / 4
-                }
-                Err(error) if !self.belief.holds() => return self.lose(&error),
                 Err(error) => {
-                    tracing::warn!(%error, "the lease could not be extended; trying again");
+                    let busy = error.kind() == BackendErrorKind::Busy;
+                    self.belief.busy.store(busy, Ordering::Relaxed);
+                    if !self.belief.holds() {
+                        return self.lose(&error);
+                    }
+                    if !busy {
+                        tracing::warn!(%error, "the lease could not be extended; trying again");
+                    }
                     third / 4
                 }
             };

@@ -102,6 +102,25 @@ async fn a_store_that_stays_away_ends_the_run_when_the_lease_ends_and_not_before
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_writer_that_was_in_the_way_once_does_not_keep_it_when_the_store_then_stays_away() {
+    let away = || (0..1000).map(|_| Fate::Fails(Unavailable));
+    let (house, faults) = (House::new(), Faults::default());
+    faults.next("extend", [Fate::Fails(Busy)].into_iter().chain(away()));
+    let began = Instant::now();
+    let error = run(&house, [slow("a", "1", LEASE * 10, false)], &faults, true).await.expect_err("is lost");
+    assert_eq!(error.kind(), RunErrorKind::LeaseLost);
+    assert!(began.elapsed() < LEASE * 2, "{:?}", began.elapsed());
+
+    // In the way until the lease is over; then `b` asks, before the heartbeat does again.
+    let (house, faults) = (House::new(), Faults::default());
+    faults.next("extend", (0..9).map(|_| Fate::Fails(Busy)).chain(away()));
+    let changes = [slow("a", "1", LEASE * 31 / 30, false), count("b", "2")];
+    let error = run(&house, changes, &faults, true).await.expect_err("is lost");
+    assert_eq!((error.kind(), faults.calls("extend")), (RunErrorKind::LeaseLost, 10));
+    assert_eq!((house.db.get("a").as_deref(), house.flags.get("b")), (Some("applied"), None));
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_lock_that_another_has_ends_the_run_at_once() {
     let (house, faults) = (House::new(), Faults::default());
     faults.next("extend", [Fate::Fails(LeaseLost)]);
