@@ -231,8 +231,8 @@ impl FlamingockBuilder {
         self
     }
 
-    /// How long the lock is held without being extended; 60 s unless told. It is extended at a
-    /// third of it.
+    /// How long the lock is held without being extended, 100 ms to a day; 60 s unless told. It is
+    /// extended at a third of it.
     pub fn lease(mut self, lease: Duration) -> Self {
         self.settings.lease = lease;
         self
@@ -420,6 +420,13 @@ impl Settings {
         }
         if self.lease < Duration::from_millis(100) {
             refuse(format!("a lease of {:?} is too short: 100 ms is the least", self.lease));
+        }
+        if self.lease > Duration::from_secs(24 * 60 * 60) {
+            refuse(format!(
+                "a lease of {:?} is too long: a day is the most. It is extended as long as the run goes on, \
+                 and a process that dies keeps the others waiting until it ends",
+                self.lease
+            ));
         }
         problems
     }

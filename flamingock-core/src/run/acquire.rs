@@ -7,7 +7,7 @@ use tokio::time::Instant;
 
 use super::context::Run;
 use super::lease::HeldLease;
-use super::within::retrying;
+use super::within::{moment_in, retrying};
 use crate::BackendErrorKind;
 use crate::audit::{Head, Verdict};
 use crate::error::{RunErrorKind, Stop};
@@ -35,7 +35,7 @@ impl Run<'_> {
             lease: settings.lease,
         };
         let limit = settings.operation_timeout;
-        let deadline = Instant::now() + settings.lock_wait;
+        let deadline = moment_in(settings.lock_wait);
         let mut seen: HashSet<String> = HashSet::new();
         let mut pauses = polling();
         loop {
@@ -120,7 +120,7 @@ impl Run<'_> {
         first: Option<Head>,
         timeout: Duration,
     ) -> Result<Head, Stop> {
-        let deadline = Instant::now() + timeout;
+        let deadline = moment_in(timeout);
         let mut looked = first.as_ref().map(|head| head.sequence);
         let known = first.and_then(|head| head.verdict).map(|verdict| verdict.execution);
         let mut pauses = polling();

@@ -6,6 +6,12 @@ use tokio::time::Instant;
 use crate::report::millis;
 use crate::{BackendError, BackendErrorKind};
 
+/// The moment that is so far away. Of "for ever" a clock knows only some years.
+pub(super) fn moment_in(time: Duration) -> Instant {
+    let years = Duration::from_secs(30 * 365 * 24 * 60 * 60);
+    Instant::now() + time.min(years)
+}
+
 /// The operation's own answer, or that none came in time.
 pub(super) async fn within<T>(
     limit: Duration,
@@ -37,7 +43,7 @@ impl Attempts {
             .with_max_times(6)
             .with_jitter()
             .build();
-        Self { deadline: Instant::now() + limit, pauses }
+        Self { deadline: moment_in(limit), pauses }
     }
 
     fn left(&self) -> Duration {

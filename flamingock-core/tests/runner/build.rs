@@ -2,6 +2,7 @@
 
 use std::any::TypeId;
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::support::{House, change, count, put};
 use flamingock_core::change::{Body, Change, ChangeContext, Method, Param, ParamKind, Resources, Source};
@@ -73,6 +74,17 @@ fn an_application_without_changes_or_store_is_refused() {
     let builder =
         Flamingock::builder().service("orders").change(put("a", "1")).target(MemoryTarget::new("db"));
     refused(builder, "there is no audit store");
+}
+
+#[test]
+fn a_lease_that_nothing_can_keep_or_nobody_can_wait_for_is_refused() {
+    let house = House::new();
+    let with = |lease| house.builder([put("a", "1")]).lease(lease);
+    refused(with(Duration::from_millis(99)), "a lease of 99ms is too short");
+    refused(with(Duration::MAX), "is too long: a day is the most");
+    for lease in [Duration::from_millis(100), Duration::from_secs(24 * 60 * 60)] {
+        with(lease).build().expect("is right");
+    }
 }
 
 #[test]

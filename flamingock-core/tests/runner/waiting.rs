@@ -129,6 +129,25 @@ async fn mode_wait_fails_with_a_run_that_fails_meanwhile_and_not_with_one_before
 }
 
 #[tokio::test(start_paused = true)]
+async fn to_wait_for_ever_is_to_wait_until_it_is_done() {
+    let house = House::new();
+    let changes = || [slow("a", "1", WHILE, false)];
+    let patient = || {
+        let builder = house.builder(changes()).lock_wait(Duration::MAX).operation_timeout(Duration::MAX);
+        builder.shutdown_grace(Duration::MAX).build().expect("is wired")
+    };
+    let (first, second) = one_after_another(&patient(), &patient()).await;
+    first.expect("applies");
+    second.expect("is up to date");
+
+    let house = House::new();
+    let (first, second) =
+        one_after_another(&house.app(changes()), &waits(&house, changes(), Duration::MAX)).await;
+    first.expect("applies");
+    second.expect("is up to date");
+}
+
+#[tokio::test(start_paused = true)]
 async fn to_wait_for_no_time_is_to_look_once() {
     let house = House::new();
     let error = waits(&house, [put("a", "1")], Duration::ZERO).run().await.expect_err("is pending");
