@@ -1,6 +1,6 @@
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use futures_util::FutureExt;
@@ -100,11 +100,15 @@ pub(super) async fn call<T: Send + 'static>(
         }
         Body::Blocking(body) => {
             let (body, surroundings) = (Arc::clone(body), surroundings.clone());
-            let mut owned = session.take();
+            // Until a thread takes the session, and so begins, the run may take it back. If the run is
+            // dropped, there is nothing left to take.
+            let queued = Arc::new(Mutex::new(Some(session.take())));
+            let waiting = Arc::downgrade(&queued);
             let mut task = tokio::task::spawn_blocking(move || {
+                let mut owned = take(&*waiting.upgrade()?)?;
                 let call = AssertUnwindSafe(|| body(surroundings.invocation(owned.as_deref_mut())));
                 let ended = catch_unwind(call);
-                (owned, ended)
+                Some((owned, ended))
             });
             let early = tokio::select! {
                 biased;
@@ -113,10 +117,16 @@ pub(super) async fn call<T: Send + 'static>(
             };
             let (ended, early) = match early {
                 Err(ended) => (Ok(ended), None),
-                Ok(early) => (tokio::time::timeout(limits.left(early), task).await, Some(early)),
+                Ok(early) => {
+                    if let Some(owned) = take(&queued) {
+                        *session = owned;
+                        return not_begun(early);
+                    }
+                    (tokio::time::timeout(limits.left(early), task).await, Some(early))
+                }
             };
             match (ended, early) {
-                (Ok(Ok((owned, ended))), early) => {
+                (Ok(Ok(Some((owned, ended)))), early) => {
                     *session = owned;
                     match early {
                         Some(Early::LeaseLost) => Called::Dropped(Early::LeaseLost),
@@ -125,11 +135,25 @@ pub(super) async fn call<T: Send + 'static>(
                     }
                 }
                 // The runtime is shutting down and has thrown the task away.
-                (Ok(Err(_)), _) => Called::StillRunning(Early::Cancelled),
+                (Ok(Ok(None) | Err(_)), _) => Called::StillRunning(Early::Cancelled),
                 (Err(_), early) => Called::StillRunning(early.unwrap_or(Early::Cancelled)),
             }
         }
     }
+}
+
+fn take<T>(queued: &Mutex<Option<T>>) -> Option<T> {
+    queued.lock().unwrap_or_else(PoisonError::into_inner).take()
+}
+
+/// It waited for a thread until it was ended.
+fn not_begun<T>(early: Early) -> Called<T> {
+    if early == Early::LeaseLost {
+        return Called::Dropped(early);
+    }
+    let mut detail = early.detail();
+    detail.message += "; it had not begun: it still waited for a thread for blocking work";
+    Called::Returned(Err(Failure { detail, nothing_done: true }))
 }
 
 impl Limits<'_> {

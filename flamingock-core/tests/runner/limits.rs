@@ -1,6 +1,6 @@
 //! Time that is over, a run that is told to stop, a lease that is lost: what ends, and what is then known.
 
-use std::sync::Arc;
+use std::sync::{Arc, mpsc};
 use std::time::Duration;
 
 use crate::support::faults::{Fate, Faults};
@@ -123,6 +123,53 @@ async fn a_blocking_change_that_goes_on_after_its_lease_is_lost_ends_the_run() {
         assert!(error.to_string().contains("change `a` cannot be stopped and still runs"), "{error}");
         assert_eq!(house.log().await, ["a STARTED"]);
     }
+}
+
+/// While its only thread for blocking work is taken, until `free` says so.
+fn without_a_free_thread<F: Future<Output = ()>>(test: impl FnOnce(mpsc::Sender<()>) -> F) {
+    let mut runtime = tokio::runtime::Builder::new_current_thread();
+    let runtime = runtime.enable_all().max_blocking_threads(1).build().expect("a runtime");
+    let (free, freed) = mpsc::channel();
+    runtime.spawn_blocking(move || freed.recv());
+    runtime.block_on(test(free));
+}
+
+#[test]
+fn a_blocking_change_that_gets_no_thread_within_its_time_has_done_nothing_and_never_runs() {
+    for target in ["flags", "db"] {
+        without_a_free_thread(|free| async move {
+            let house = House::new();
+            let (ran, runs) = mpsc::channel();
+            let mut queued = blocking("a", move || ran.send(()).expect("is heard"));
+            queued.target_system = target.to_owned();
+            queued.rollback = Some(blocking("a", || panic!("there is nothing to compensate")).apply);
+            let unhurried = house.app([queued.clone()]);
+            queued.timeout = Some(SHORT);
+            let error = house.app([queued]).run().await.expect_err("its time is over");
+            let detail = bad(error.report()).error.clone().expect("says why");
+            assert!(detail.message.contains("not done within 50ms; it had not begun"), "{detail}");
+            assert_eq!(house.log().await, ["a STARTED", "a FAILED", "a ROLLED_BACK"]);
+
+            free.send(()).expect("waits for it");
+            tokio::time::sleep(SHORT).await;
+            assert!(runs.try_recv().is_err(), "it ran after the run, without the lock");
+            unhurried.run().await.expect("applies");
+            assert_eq!(runs.try_iter().count(), 1);
+        });
+    }
+}
+
+#[test]
+fn a_blocking_change_that_waits_for_a_thread_never_runs_when_its_run_is_dropped() {
+    without_a_free_thread(|free| async move {
+        let house = House::new();
+        let (ran, runs) = mpsc::channel();
+        let app = house.app([blocking("a", move || ran.send(()).expect("is heard"))]);
+        tokio::time::timeout(SHORT, app.run()).await.expect_err("is dropped");
+        free.send(()).expect("waits for it");
+        tokio::time::sleep(SHORT).await;
+        assert!(runs.try_recv().is_err(), "it ran after the run, without the lock");
+    });
 }
 
 #[tokio::test(start_paused = true)]
