@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use futures_util::FutureExt;
 use tokio_util::sync::CancellationToken;
+use tracing::Span;
 
 use super::lease::HeldLease;
 use crate::audit::ErrorDetail;
@@ -100,6 +101,8 @@ pub(super) async fn call<T: Send + 'static>(
         }
         Body::Blocking(body) => {
             let (body, surroundings) = (Arc::clone(body), surroundings.clone());
+            // Of its own, a thread is in none.
+            let span = Span::current();
             // Until a thread takes the session, and so begins, the run may take it back. If the run is
             // dropped, there is nothing left to take.
             let queued = Arc::new(Mutex::new(Some(session.take())));
@@ -107,7 +110,7 @@ pub(super) async fn call<T: Send + 'static>(
             let mut task = tokio::task::spawn_blocking(move || {
                 let mut owned = take(&*waiting.upgrade()?)?;
                 let call = AssertUnwindSafe(|| body(surroundings.invocation(owned.as_deref_mut())));
-                let ended = catch_unwind(call);
+                let ended = span.in_scope(|| catch_unwind(call));
                 Some((owned, ended))
             });
             let early = tokio::select! {

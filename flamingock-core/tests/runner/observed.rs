@@ -67,6 +67,24 @@ async fn a_listener_that_panics_does_not_stop_the_run() {
 }
 
 #[tokio::test]
+async fn what_a_method_logs_is_inside_the_span_of_its_change_on_whatever_thread_it_runs() {
+    let span = || tracing::Span::current().metadata().map(|span| span.name());
+    let (house, seen) = (House::new(), Arc::new(Mutex::new(Vec::new())));
+    let (here, elsewhere) = (Arc::clone(&seen), Arc::clone(&seen));
+    let here = plain("a", "1", move |_| {
+        here.lock().expect("not poisoned").push(span());
+        Ok(())
+    });
+    let elsewhere = Body::Blocking(Arc::new(move |_| {
+        elsewhere.lock().expect("not poisoned").push(span());
+        Ok(())
+    }));
+    let elsewhere = change("b", "2", "flags", Method { params: Vec::new(), body: elsewhere });
+    house.app([here, elsewhere]).run().await.expect("applies");
+    assert_eq!(*seen.lock().expect("not poisoned"), [Some("flamingock.change"); 2]);
+}
+
+#[tokio::test]
 async fn spans_have_the_fields_that_are_documented() {
     let house = House::new();
     told::take();
