@@ -16,8 +16,8 @@ use crate::{BackendError, BackendErrorKind};
 /// The lock, held by this run and kept by a heartbeat.
 ///
 /// The heartbeat has its own thread, runtime and connection: a change that blocks the
-/// application's runtime does not starve it. Dropped without [`release`](Self::release) (the run's
-/// future was dropped), the heartbeat gives the lock back.
+/// application's runtime does not starve it. Dropped before [`release`](Self::release) is done (the
+/// run's future was dropped), the heartbeat gives the lock back.
 #[derive(Debug)]
 pub(super) struct HeldLease {
     lease: Lease,
@@ -40,9 +40,10 @@ struct Belief {
 
 #[derive(Debug)]
 struct Heartbeat {
-    /// Sending stops it; dropping makes it release the lock and stop.
     stop: oneshot::Sender<()>,
     stopped: oneshot::Receiver<()>,
+    /// Dropped without a word, it makes the heartbeat release the lock.
+    released: oneshot::Sender<()>,
 }
 
 impl HeldLease {
@@ -108,13 +109,18 @@ impl HeldLease {
 
     /// Gives the lock back. Best effort: it expires by itself.
     pub(super) async fn release(mut self) {
-        if let Some(Heartbeat { stop, stopped }) = self.heartbeat.take() {
+        let mut done = None;
+        if let Some(Heartbeat { stop, stopped, released }) = self.heartbeat.take() {
+            done = Some(released);
             // An extension on its way must not arrive after the release.
             let _ = stop.send(());
             let _ = tokio::time::timeout(Duration::from_secs(1), stopped).await;
         }
         if let Err(error) = within(self.limit, "release lock", self.lock.release(&self.lease)).await {
             tracing::warn!(%error, "the lock could not be released; it expires by itself");
+        }
+        if let Some(released) = done {
+            let _ = released.send(());
         }
     }
 }
@@ -137,15 +143,20 @@ impl Belief {
 }
 
 impl Heartbeat {
-    fn start(beats: Beats, host: &dyn Host) -> Option<Self> {
+    fn start(mut beats: Beats, host: &dyn Host) -> Option<Self> {
         let (stop, stopping) = oneshot::channel();
         let (ended, stopped) = oneshot::channel();
+        let (released, done) = oneshot::channel();
         let beats = async move {
             beats.run(stopping).await;
             let _ = ended.send(());
+            // The run was dropped: nobody else gives the lock back.
+            if done.await.is_err() {
+                beats.give_back().await;
+            }
         };
         match host.heartbeat(Box::pin(beats)) {
-            Ok(()) => Some(Self { stop, stopped }),
+            Ok(()) => Some(Self { stop, stopped, released }),
             Err(error) => {
                 tracing::error!(%error, "no heartbeat: the lease cannot be extended");
                 None
@@ -165,7 +176,8 @@ struct Beats {
 }
 
 impl Beats {
-    async fn run(mut self, mut stopping: oneshot::Receiver<()>) {
+    /// Until it is to stop, or the lease is lost.
+    async fn run(&mut self, mut stopping: oneshot::Receiver<()>) {
         let third = self.lease.request.lease / 3;
         let mut pause = third;
         loop {
@@ -175,12 +187,7 @@ impl Beats {
             };
             let beaten = tokio::select! {
                 biased;
-                stopped = &mut stopping => {
-                    if stopped.is_err() {
-                        self.give_back().await;
-                    }
-                    return;
-                }
+                _ = &mut stopping => return,
                 beaten = beat => beaten,
             };
             pause = match beaten {
@@ -222,7 +229,6 @@ impl Beats {
         self.belief.lost.cancel();
     }
 
-    /// The run was dropped: nobody else gives the lock back.
     async fn give_back(&mut self) {
         let released = match self.connection().await {
             Ok(lock) => within(self.limit, "release lock", lock.release(&self.lease)).await,

@@ -150,6 +150,24 @@ async fn without_a_heartbeat_it_is_extended_by_what_asks_the_lock() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_run_that_is_dropped_while_it_gives_the_lock_back_does_not_keep_it() {
+    let (house, faults) = (House::new(), Faults::default());
+    faults.next("release", [Fate::Slow(LEASE)]);
+    let dropped = run(&house, [put("a", "1")], &faults, true);
+    tokio::time::timeout(LEASE / 10, dropped).await.expect_err("is dropped");
+    tokio::time::sleep(LEASE / 10).await;
+    assert!(house.lock_is_free().await);
+    assert_eq!(faults.calls("release"), 2, "once more by the heartbeat");
+    house.app([put("a", "1")]).around(&faults).run().await.expect("is up to date");
+
+    // And once is enough.
+    let (house, faults) = (House::new(), Faults::default());
+    run(&house, [put("a", "1")], &faults, true).await.expect("applies");
+    tokio::time::sleep(LEASE).await;
+    assert_eq!(faults.calls("release"), 1);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_change_that_takes_longer_than_it_is_no_less_ours_while_nobody_else_can_write() {
     let (house, faults) = (House::new(), Faults::default());
     faults.next("extend", [Fate::Fails(Busy)]);
