@@ -258,7 +258,8 @@ impl FlamingockBuilder {
         self
     }
 
-    /// How long a change without a transaction may go on after cancellation; 25 s unless told.
+    /// How long a change without a transaction may go on after cancellation; 25 s unless told. If it
+    /// fails or does not end, its compensation may take as long again: give the process twice that.
     pub fn shutdown_grace(mut self, grace: Duration) -> Self {
         self.settings.shutdown_grace = grace;
         self
