@@ -223,12 +223,13 @@ mod postgres {
         }
     }
 
-    pub(super) const CASES: [(&str, fn()); 7] = [
+    pub(super) const CASES: [(&str, fn()); 8] = [
         ("a_crash_at_any_moment_is_settled_by_the_next_start", crashes),
         ("what_is_applied_can_be_undone_and_applied_again", stairway),
         ("each_has_a_database_that_goes", each_has_a_database_that_goes),
         ("a_failed_one_keeps_it_and_says_where", a_failed_one_keeps_it_and_says_where),
-        ("those_with_changes_are_copies_of_one_template", those_with_changes_are_copies_of_one_template),
+        ("each_build_has_a_template_of_its_own", each_build_has_a_template_of_its_own),
+        ("changes_are_applied", with_changes),
         ("a_missing_server_is_said", a_missing_server_is_said),
         ("what_was_abandoned_goes", what_was_abandoned_goes),
     ];
@@ -309,7 +310,7 @@ mod postgres {
         assert_eq!(report.changes.already_applied, 1);
     }
 
-    fn those_with_changes_are_copies_of_one_template() {
+    fn each_build_has_a_template_of_its_own() {
         let templates = || now(databases("flamingock\\_template\\_%"));
         let before = templates().len();
         let tests: Vec<_> = (0..4).map(|_| std::thread::spawn(with_changes)).collect();
@@ -320,6 +321,16 @@ mod postgres {
         assert!(made <= 1, "{made} templates were made");
         with_changes();
         assert_eq!(templates().len(), before + made);
+
+        let folder = tempfile::tempdir().expect("a folder");
+        let program = folder.path().join("own-database");
+        std::fs::copy(std::env::current_exe().expect("a program"), &program).expect("is copied");
+        for _ in 0..2 {
+            let case = ["--exact", "postgres::own-database::changes_are_applied"];
+            let ran = std::process::Command::new(&program).args(case).output().expect("runs");
+            assert!(ran.status.success(), "{ran:?}");
+        }
+        assert_eq!(templates().len(), before + made + 1);
     }
 
     #[flamingock::test(harness = false, env = "FLAMINGOCK_TEST_NOWHERE_URL")]

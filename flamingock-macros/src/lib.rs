@@ -266,8 +266,8 @@ pub fn include_changes(input: TokenStream) -> TokenStream {
 /// | `harness` | `false`: a plain function, for a test harness of your own | `#[test]` |
 /// | `crate` | path of the facade, where it is not called `flamingock` | `::flamingock` |
 ///
-/// With `changes`, PostgreSQL applies them once, to a template that every test with the same changes gets a
-/// copy of.
+/// With `changes`, PostgreSQL applies them once for each build of the test program, to a template that every
+/// test with the same changes gets a copy of.
 #[proc_macro_attribute]
 pub fn test(arguments: TokenStream, item: TokenStream) -> TokenStream {
     test::expand(arguments.into(), item.into()).into()

@@ -7,12 +7,11 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use crate::KEPT;
 
-/// How long a template is taken; it is removed after [`KEPT`] as the others, by when nobody copies it.
-#[cfg(feature = "postgres")]
-const FRESH: Duration = Duration::from_secs(12 * 60 * 60);
+/// How long a template is taken. Each build of a test has one of its own, so it does not stay as long as
+/// the others: it is removed after twice that, by when nobody copies it.
+const FRESH: Duration = Duration::from_secs(60 * 60);
 
 const PREFIX: &str = "flamingock_test_";
-#[cfg(feature = "postgres")]
 const TEMPLATE: &str = "flamingock_template_";
 
 /// A name that no other test has, and that says when it was given.
@@ -37,15 +36,14 @@ pub(crate) fn is_template(name: &str, content: u64) -> bool {
 
 /// Whether it was left behind.
 pub(crate) fn is_abandoned(name: &str) -> bool {
-    age(name).is_some_and(|age| age > KEPT)
+    let kept = if name.starts_with(TEMPLATE) { 2 * FRESH } else { KEPT };
+    age(name).is_some_and(|age| age > kept)
 }
 
 /// How long ago the name was given; [`None`] where it is not ours.
 fn age(name: &str) -> Option<Duration> {
-    let rest = name.strip_prefix(PREFIX);
-    #[cfg(feature = "postgres")]
-    let rest = rest.or_else(|| name.strip_prefix(TEMPLATE));
-    let (seconds, _) = rest?.split_once('_')?;
+    let rest = name.strip_prefix(PREFIX).or_else(|| name.strip_prefix(TEMPLATE))?;
+    let (seconds, _) = rest.split_once('_')?;
     Some(now().saturating_sub(Duration::from_secs(seconds.parse().ok()?)))
 }
 
@@ -62,6 +60,18 @@ mod tests {
         assert!(age(&new()).is_some_and(|age| age < Duration::from_secs(5)));
         assert!(!is_abandoned(&new()));
         assert!(is_abandoned("flamingock_test_1700000000_1_0"));
+    }
+
+    #[test]
+    #[cfg(feature = "postgres")]
+    fn a_template_is_taken_for_an_hour_and_goes_after_two() {
+        let made = |minutes: u64| format!("{TEMPLATE}{}_{:016x}", now().as_secs() - minutes * 60, 7);
+        for (minutes, taken, abandoned) in [(0, true, false), (59, true, false), (61, false, false)] {
+            assert_eq!(is_template(&made(minutes), 7), taken, "{minutes}");
+            assert_eq!(is_abandoned(&made(minutes)), abandoned, "{minutes}");
+        }
+        assert!(is_abandoned(&made(121)));
+        assert!(!is_template(&made(0), 8));
     }
 
     #[test]
