@@ -1,8 +1,7 @@
 //! Names of databases.
 #![cfg(any(feature = "mysql", feature = "postgres", feature = "sqlite"))]
 
-use std::process;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::hash::{BuildHasher as _, RandomState};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use crate::KEPT;
@@ -14,11 +13,11 @@ const FRESH: Duration = Duration::from_secs(60 * 60);
 const PREFIX: &str = "flamingock_test_";
 const TEMPLATE: &str = "flamingock_template_";
 
-/// A name that no other test has, and that says when it was given.
+/// A name that no other test has, and that says when it was given. Random, because tests in containers may
+/// all have the same process id.
 pub(crate) fn new() -> String {
-    static NUMBER: AtomicU32 = AtomicU32::new(0);
-    let number = NUMBER.fetch_add(1, Ordering::Relaxed);
-    format!("{PREFIX}{}_{}_{number}", now().as_secs(), process::id())
+    let seconds = now().as_secs();
+    format!("{PREFIX}{seconds}_{:016x}", RandomState::new().hash_one(seconds))
 }
 
 /// The name of a template of this content.
@@ -53,13 +52,21 @@ fn now() -> Duration {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::HashSet;
+
     use super::*;
 
     #[test]
     fn a_name_tells_its_age() {
         assert!(age(&new()).is_some_and(|age| age < Duration::from_secs(5)));
         assert!(!is_abandoned(&new()));
-        assert!(is_abandoned("flamingock_test_1700000000_1_0"));
+        assert!(is_abandoned("flamingock_test_1700000000_00c0ffee00c0ffee"));
+    }
+
+    #[test]
+    fn no_two_names_are_the_same() {
+        let names: HashSet<_> = (0..1000).map(|_| new()).collect();
+        assert_eq!(names.len(), 1000);
     }
 
     #[test]
