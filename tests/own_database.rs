@@ -108,11 +108,12 @@ mod sqlite {
         }
     }
 
-    pub(super) const CASES: [(&str, fn()); 6] = [
+    pub(super) const CASES: [(&str, fn()); 7] = [
         ("a_crash_at_any_moment_is_settled_by_the_next_start", crashes),
         ("what_is_applied_can_be_undone_and_applied_again", stairway),
         ("each_has_a_file_that_goes", each_has_a_file_that_goes),
         ("a_failed_one_keeps_it_and_says_where", a_failed_one_keeps_it_and_says_where),
+        ("one_that_should_panic_passes_when_it_does", one_that_should_panic_passes_when_it_does),
         ("changes_are_applied", changes_are_applied),
         ("there_may_be_several_or_none", there_may_be_several_or_none),
     ];
@@ -167,6 +168,49 @@ mod sqlite {
         let (_, file) = message.split_once("\nkept: sqlite://").expect("it says where");
         assert!(Path::new(file).exists());
         std::fs::remove_dir_all(Path::new(file).parent().expect("a folder")).expect("goes");
+    }
+
+    #[flamingock::test(harness = false)]
+    #[should_panic]
+    async fn panics(pool: SqlitePool) {
+        note(&FILE, file(&pool).await);
+        panic!("nothing is in stock");
+    }
+
+    #[flamingock::test(harness = false)]
+    #[should_panic(expected = "in stock")]
+    async fn panics_as_expected(pool: SqlitePool) {
+        note(&FILE, file(&pool).await);
+        panic!("{} is in stock", "nothing");
+    }
+
+    #[flamingock::test(harness = false)]
+    #[should_panic(expected = "out of stock")]
+    async fn panics_otherwise(pool: SqlitePool) {
+        note(&FILE, file(&pool).await);
+        panic!("nothing is in stock");
+    }
+
+    #[flamingock::test(harness = false)]
+    #[should_panic]
+    async fn does_not_panic(pool: SqlitePool) {
+        note(&FILE, file(&pool).await);
+    }
+
+    fn one_that_should_panic_passes_when_it_does() {
+        let tests: [(fn(), bool, bool); 4] = [
+            (panics, true, false),
+            (panics_as_expected, true, false),
+            (panics_otherwise, true, true),
+            (does_not_panic, false, true),
+        ];
+        for (test, does, keeps) in tests {
+            assert_eq!(catch_unwind(test).is_err(), does);
+            let file = noted(&FILE);
+            let folder = Path::new(&file).parent().expect("a folder");
+            assert_eq!(folder.exists(), keeps, "{file}");
+            let _ = std::fs::remove_dir_all(folder);
+        }
     }
 
     #[flamingock::test(harness = false, changes = CHANGES, service = "orders")]

@@ -1,9 +1,12 @@
 //! `#[test]`: an async test with databases of its own.
 
 use proc_macro2::{Ident, Span, TokenStream};
-use quote::{quote, quote_spanned};
+use quote::{ToTokens, quote, quote_spanned};
+use syn::punctuated::Punctuated;
 use syn::spanned::Spanned;
-use syn::{Error, Expr, FnArg, ItemFn, Path, Signature, Type, parse_quote};
+use syn::{
+    Attribute, Error, Expr, FnArg, ItemFn, Meta, MetaNameValue, Path, Signature, Token, Type, parse_quote,
+};
 
 use crate::mistakes::Mistakes;
 use crate::{pairs, value};
@@ -99,6 +102,8 @@ impl Args {
             let name = Ident::new(name, Span::call_site());
             options.extend(text.as_ref().map(|text| quote!(.#name(#text))));
         }
+        let expected = expected_panic(&function.attrs);
+        options.extend(expected.map(|expected| quote!(.should_panic(#expected))));
         let harness = self.harness.then(|| quote!(#[::core::prelude::v1::test]));
         let attributes = std::mem::take(&mut function.attrs);
         let visibility = std::mem::replace(&mut function.vis, syn::Visibility::Inherited);
@@ -134,6 +139,21 @@ fn check(function: &ItemFn, mistakes: &mut Mistakes) {
     if let Some(other) = function.attrs.iter().find(|attribute| is_test(attribute.path())) {
         mistakes.at(other, "`#[flamingock::test]` makes the function a test: remove the other attribute");
     }
+}
+
+/// What the panic of a test with `#[should_panic]` is to say: nothing in particular, or the text there.
+fn expected_panic(attributes: &[Attribute]) -> Option<TokenStream> {
+    let attribute = attributes.iter().find(|attribute| attribute.path().is_ident("should_panic"))?;
+    let text = match &attribute.meta {
+        Meta::Path(_) => None,
+        Meta::NameValue(pair) => Some(pair.value.to_token_stream()),
+        // The compiler refuses all but `expected = ".."`.
+        Meta::List(list) => list
+            .parse_args_with(Punctuated::<MetaNameValue, Token![,]>::parse_terminated)
+            .ok()
+            .and_then(|pairs| Some(pairs.first()?.value.to_token_stream())),
+    };
+    Some(text.unwrap_or_else(|| quote!("")))
 }
 
 /// The types of the parameters.

@@ -7,6 +7,7 @@ pub struct Options {
     pub(crate) variable: Option<&'static str>,
     pub(crate) changes: Option<ChangeSet>,
     pub(crate) service: Option<&'static str>,
+    pub(crate) should_panic: Option<&'static str>,
 }
 
 impl Options {
@@ -40,6 +41,13 @@ impl Options {
     #[must_use]
     pub fn service(mut self, service: &'static str) -> Self {
         self.service = Some(service);
+        self
+    }
+
+    /// `#[should_panic]`: the test passes when it panics with a message that contains this.
+    #[must_use]
+    pub fn should_panic(mut self, expected: &'static str) -> Self {
+        self.should_panic = Some(expected);
         self
     }
 }

@@ -1,3 +1,4 @@
+use std::any::Any;
 use std::panic::{AssertUnwindSafe, resume_unwind};
 
 use flamingock_core::change::BoxError;
@@ -38,7 +39,8 @@ impl Databases {
     }
 }
 
-/// Runs a test on a runtime of its own. Its databases go when it passed, and stay when it failed.
+/// Runs a test on a runtime of its own. Its databases go when it passed, and stay when it failed. One that
+/// [should panic](Options::should_panic) passes when it does.
 ///
 /// # Panics
 /// When the test does, when it returns an error, or when a database cannot be made.
@@ -48,21 +50,36 @@ pub fn run<R: Outcome>(options: Options, test: impl AsyncFnOnce(&mut Databases) 
         Ok(runtime) => runtime,
         Err(error) => panic!("there is no runtime for the test: {error}"),
     };
+    let should_panic = options.should_panic;
     let mut databases = Databases { options, created: Vec::new() };
     let ended = runtime.block_on(AssertUnwindSafe(test(&mut databases)).catch_unwind());
-    let failed = match ended {
-        Ok(Ok(outcome)) => outcome.error(),
-        Ok(Err(missing)) => Some(missing.to_string()),
-        Err(panic) => {
-            let kept = databases.kept();
-            if !kept.is_empty() {
-                eprintln!("{}", kept.trim_start());
-            }
-            resume_unwind(panic)
-        }
+    let (failed, panic) = match ended {
+        Ok(Ok(outcome)) => (outcome.error(), None),
+        Ok(Err(missing)) => (Some(missing.to_string()), None),
+        Err(panic) => (Some(message(&*panic)), Some(panic)),
     };
-    match failed {
-        None => runtime.block_on(databases.remove()),
-        Some(error) => panic!("{error}{}", databases.kept()),
+    let passed = match should_panic {
+        None => failed.is_none(),
+        Some(expected) => failed.as_ref().is_some_and(|said| said.contains(expected)),
+    };
+    let mut kept = databases.kept();
+    if passed {
+        runtime.block_on(databases.remove());
+        kept.clear();
     }
+    if let (Some(error), None) = (&failed, &panic) {
+        panic!("{error}{kept}");
+    }
+    if !kept.is_empty() {
+        eprintln!("{}", kept.trim_start());
+    }
+    if let Some(panic) = panic {
+        resume_unwind(panic);
+    }
+}
+
+/// What a panic says.
+fn message(panic: &(dyn Any + Send)) -> String {
+    let text = panic.downcast_ref::<&str>().copied();
+    text.or_else(|| panic.downcast_ref::<String>().map(String::as_str)).unwrap_or_default().to_owned()
 }
