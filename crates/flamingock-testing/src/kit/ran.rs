@@ -1,7 +1,7 @@
 use std::future::Future;
 use std::panic::Location;
 
-use flamingock_core::audit::AuditEntry;
+use flamingock_core::audit::{AuditEntry, AuditState};
 use flamingock_core::change::CodeChange;
 use flamingock_core::report::{ChangeOutcome, Report};
 use flamingock_core::{Flamingock, RunError, RunErrorKind};
@@ -206,7 +206,7 @@ impl Ran {
         }
         let unnamed: Vec<_> =
             self.issues_found().into_iter().filter(|issue| !self.issues.contains(issue)).collect();
-        if !unnamed.is_empty() && !self.error {
+        if !unnamed.is_empty() {
             self.fail(&format!("these are issues, too: {unnamed:?}"), "");
         }
         self.check_error();
@@ -295,10 +295,23 @@ impl Ran {
 
     fn issues_found(&self) -> Vec<String> {
         let failing = self.report().into_iter().flat_map(Report::failing);
-        failing
+        let mut issues: Vec<String> = failing
             .filter(|change| change.outcome == ChangeOutcome::Issue)
             .map(|change| change.id.clone())
-            .collect()
+            .collect();
+        if matches!(&self.happened.ended, Some(Err(error)) if error.kind() == RunErrorKind::Issue) {
+            // The report has no place for a change that the code no longer has where its stage is gone, too.
+            let inactive = self.next.iter().flat_map(|test| &test.app.pipeline().inactive).cloned();
+            let known: Vec<_> = self.pipeline_ids().into_iter().chain(inactive).collect();
+            let uncertain = [AuditState::Started, AuditState::Failed, AuditState::RollbackFailed].map(Some);
+            let removed = self.happened.latest.iter().filter(|entry| uncertain.contains(&entry.state));
+            for entry in removed {
+                if !known.contains(&entry.change) && !issues.contains(&entry.change) {
+                    issues.push(entry.change.clone());
+                }
+            }
+        }
+        issues
     }
 
     #[track_caller]

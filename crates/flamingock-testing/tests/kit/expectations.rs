@@ -122,6 +122,19 @@ async fn an_uncertain_plain_change_is_an_issue_until_somebody_rules() {
 }
 
 #[tokio::test]
+async fn a_change_that_the_code_no_longer_has_is_an_issue_with_or_without_its_stage() {
+    for stage in ["default", "old"] {
+        FlamingockTest::given(World::new().flags())
+            .existing_audit([entry::<SetFlags>().started(), entry_of("gone").stage(stage).started()])
+            .when_run()
+            .await
+            .then_issue::<SetFlags>()
+            .then_issue_of("gone")
+            .then_nothing_more();
+    }
+}
+
+#[tokio::test]
 async fn rulings_can_be_there_before() {
     FlamingockTest::given(World::new().flags())
         .existing_audit([

@@ -13,6 +13,7 @@ use futures_util::FutureExt as _;
 
 use crate::app::World;
 use crate::app::broken::Broken;
+use crate::app::flags::SetFlags;
 use crate::app::orders::{AddCode, CreateOrders};
 
 thread_local! {
@@ -196,6 +197,21 @@ async fn what_was_not_named_is_more() {
     let message = failure(async { ran().await.then_nothing_more() }).await;
     assert!(message.starts_with("more was recorded than was named"), "{message}");
     assert!(message.contains("  + create-orders STARTED\n  + create-orders APPLIED\n"), "{message}");
+}
+
+#[tokio::test]
+async fn an_issue_that_was_not_named_is_more() {
+    let ran = || {
+        let gone = entry_of("gone").stage("old").started();
+        let test = FlamingockTest::given(World::new().flags());
+        test.existing_audit([entry::<SetFlags>().started(), gone]).when_run()
+    };
+    let message = failure(async { ran().await.then_issue::<SetFlags>().then_nothing_more() }).await;
+    assert!(message.starts_with("these are issues, too: [\"gone\"]"), "{message}");
+    // Also where the error was named.
+    let named = async { ran().await.then_error_kind(RunErrorKind::Issue).then_nothing_more() };
+    let message = failure(named).await;
+    assert!(message.starts_with("these are issues, too: [\"set-flags\", \"gone\"]"), "{message}");
 }
 
 #[tokio::test]
