@@ -157,7 +157,7 @@ impl Entry {
     }
 
     /// For [`existing_audit`](super::FlamingockTest::existing_audit): what the target's marker says. A
-    /// transactional change that is `APPLIED` has a marker `done` without being told.
+    /// transactional change that is `APPLIED` leaves `done` without being told, one that is undone `undone`.
     ///
     /// A `STARTED` with `done` is a run that died after its commit; with `begun`, one whose change
     /// committed a part by itself, as DDL does on MySQL.

@@ -35,17 +35,18 @@ pub(super) async fn write(app: &Flamingock, existing: &[Entry]) -> Result<(), Bo
     let mut chain = Chain::of(&office);
     let mut written = Vec::new();
     for one in existing {
-        written.push(chain.seal(audit_entry(app, one)?));
+        let mut entry = audit_entry(app, one)?;
+        entry.refers_to = answered_by(&entry, &written).map(|earlier| earlier.sequence);
+        written.push(chain.seal(entry));
     }
     let append = Append { expected: office.head.sequence, entries: &written, head: chain.head_change() };
     store.append(&office, &append).await?;
 
     let fence = Fence { history: history.clone(), token: office.token, execution: execution.id };
-    for (index, (one, entry)) in existing.iter().zip(&written).enumerate() {
-        let is_newest = written[index + 1..].iter().all(|later| later.change != entry.change);
+    for (one, entry) in existing.iter().zip(&written) {
         let has_target = app.target(&entry.target_system).is_some();
-        let promised = || marker_of(entry).filter(|_| is_newest && has_target);
-        let Some(state) = one.marker.or_else(promised) else { continue };
+        let left = || marker_of(entry).filter(|_| has_target);
+        let Some(state) = one.marker.or_else(left) else { continue };
         let target = app.target(&entry.target_system).ok_or_else(|| {
             format!("`{}` cannot have a marker: there is no target `{}`", entry.change, entry.target_system)
         })?;
@@ -98,11 +99,32 @@ fn describe(entry: &mut AuditEntry, app: &Flamingock, stage: &PipelineStage, cha
     }
 }
 
-/// The marker that the newest entry of a change promises.
+/// The earlier entry that a ruling answers; for the others the newest ruling or undo, which outranks the
+/// markers before it.
+fn answered_by<'a>(entry: &AuditEntry, earlier: &'a [AuditEntry]) -> Option<&'a AuditEntry> {
+    let mut of_change = earlier.iter().rev().filter(|earlier| earlier.change == entry.change);
+    if entry.operation == Operation::Ruling {
+        return of_change.next();
+    }
+    of_change.find(|earlier| match earlier.state {
+        Some(AuditState::ManualMarkedAsRolledBack) => true,
+        Some(AuditState::RolledBack) => {
+            earlier.operation.is_undo() || earlier.operation == Operation::Release
+        }
+        _ => false,
+    })
+}
+
+/// The marker that an entry's run left in the target; [`None`] where it left the one that was there.
 fn marker_of(entry: &AuditEntry) -> Option<MarkerState> {
-    let by_a_run = entry.operation == Operation::Apply && entry.evidence != Evidence::Verify;
-    let applied = entry.state == Some(AuditState::Applied);
-    (by_a_run && applied && entry.tx_strategy == TxStrategy::TxWithMarker).then_some(MarkerState::Done)
+    if entry.tx_strategy != TxStrategy::TxWithMarker || entry.evidence == Evidence::Verify {
+        return None;
+    }
+    match entry.state? {
+        AuditState::Applied if entry.operation == Operation::Apply => Some(MarkerState::Done),
+        AuditState::RolledBack if entry.operation.is_undo() => Some(MarkerState::Undone),
+        _ => None,
+    }
 }
 
 /// Writes a marker the way that a run does.
@@ -126,8 +148,12 @@ async fn mark(
         MarkerState::Begun | MarkerState::Done => MarkerState::Begun,
         MarkerState::Undoing | MarkerState::Undone => MarkerState::Undoing,
     };
-    let update =
-        MarkerUpdate { change: change.clone(), state: begins, sequence: entry.sequence, outranks: 0 };
+    let update = MarkerUpdate {
+        change: change.clone(),
+        state: begins,
+        sequence: entry.sequence,
+        outranks: entry.sequence, // whatever was there
+    };
     let written: Result<(), BackendError> = async {
         let mut session = target.open(Mode::Transactional).await?;
         if session.begin_marker(fence, &update).await? == Begun::Written && begins != state {

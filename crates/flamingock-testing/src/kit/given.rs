@@ -87,7 +87,8 @@ impl FlamingockTest {
     }
 
     /// What is there before: entries as an earlier run of the same application would have written them,
-    /// in this order, and for transactional changes that are `APPLIED` their markers in the targets.
+    /// in this order, and the markers that transactional changes leave in their targets when they are
+    /// applied or undone; rulings and attempts that died leave the one that was there.
     /// What the changes did to the targets is not there. A change that the application no longer has is
     /// named by its id, with its [`target`](Entry::target) where that matters.
     pub fn existing_audit(mut self, entries: impl IntoIterator<Item = Entry>) -> Self {

@@ -152,6 +152,52 @@ async fn rulings_can_be_there_before() {
 }
 
 #[tokio::test]
+async fn a_ruling_leaves_the_marker_that_was_there() {
+    let applied = || [entry::<CreateOrders>().started(), entry::<CreateOrders>().applied()];
+    let ruled = || entry::<CreateOrders>().marked_as_rolled_back();
+    FlamingockTest::given(World::new().orders())
+        .existing_audit(applied())
+        .existing_audit([ruled()])
+        .when_run()
+        .await
+        .then_issue::<CreateOrders>()
+        .then_nothing_more();
+
+    // An operator who insists outranks it, also for the attempts that follow.
+    let insisted = || ruled().evidence(Evidence::Overruled);
+    for died in [None, Some(entry::<CreateOrders>().started())] {
+        FlamingockTest::given(World::new().orders())
+            .existing_audit(applied())
+            .existing_audit([insisted()].into_iter().chain(died))
+            .when_run()
+            .await
+            .then_audit_includes([entry::<CreateOrders>().started(), entry::<CreateOrders>().applied()]);
+    }
+}
+
+#[tokio::test]
+async fn an_undo_that_died_leaves_the_marker_that_was_there() {
+    let applied = || [entry::<CreateOrders>().started(), entry::<CreateOrders>().applied()];
+    let undo = || entry::<CreateOrders>().operation(Operation::Undo);
+    FlamingockTest::given(World::new().orders())
+        .existing_audit(applied())
+        .existing_audit([undo().started()])
+        .when_run()
+        .await
+        .then_audit_includes([entry::<CreateOrders>().applied().evidence(Evidence::Marker)]);
+
+    // One that ended leaves its own.
+    for died in [None, Some(entry::<CreateOrders>().started())] {
+        FlamingockTest::given(World::new().orders())
+            .existing_audit(applied())
+            .existing_audit([undo().started(), undo().rolled_back()].into_iter().chain(died))
+            .when_run()
+            .await
+            .then_audit_includes([entry::<CreateOrders>().started(), entry::<CreateOrders>().applied()]);
+    }
+}
+
+#[tokio::test]
 async fn a_failure_is_named_with_its_error() {
     let world = World::new();
     FlamingockTest::given(world.broken())
