@@ -28,7 +28,7 @@ impl S3Changes {
     ///
     /// # Errors
     /// The first object that could not be copied; what was copied until then stays. Objects of more
-    /// than 5 GiB are refused.
+    /// than 5 GiB are refused, and before anything is copied, copies that would stand below `from`.
     pub async fn copy_prefix<'a>(
         &self,
         from: impl Into<Prefix<'a>>,
@@ -37,10 +37,7 @@ impl S3Changes {
     ) -> Result<Copied, S3Error> {
         let (from, to) = (from.into(), to.into());
         let at = self.at("copy objects").bucket(to.bucket);
-        if from.bucket == to.bucket && to.prefix.starts_with(from.prefix) {
-            let message = format!("{} is below {}: copies would be copied", to.prefix, from.prefix);
-            return Err(at.error(S3ErrorKind::Invalid, message));
-        }
+        self.refuse_overlap(at, from, to).await?;
         let mut both = Both::new(self, at, from, to);
         let mut copied = Copied::default();
         let after = |copied: Copied| format!("after {} objects", copied.copied + copied.there);
@@ -82,6 +79,27 @@ impl S3Changes {
             (false, true) => TargetState::NotApplied,
             (true, true) => TargetState::PartiallyApplied,
         })
+    }
+
+    /// A copy that stands below `from` would be copied itself, or replace what is still to be copied.
+    async fn refuse_overlap(&self, at: At<'_>, from: Prefix<'_>, to: Prefix<'_>) -> Result<(), S3Error> {
+        if from.bucket != to.bucket {
+            return Ok(());
+        }
+        if to.prefix.starts_with(from.prefix) {
+            let message = format!("{} is below {}: copies would be copied", to.prefix, from.prefix);
+            return Err(at.error(S3ErrorKind::Invalid, message));
+        }
+        let Some(rest) = from.prefix.strip_prefix(to.prefix) else { return Ok(()) };
+        // Of `a/b/` to `a/`, only what is below `a/b/b/` would come below `a/b/` again.
+        let again = format!("{}{rest}", from.prefix);
+        let mut listing = Listing::new(&self.client, at, Prefix { prefix: &again, ..from });
+        let Some(entry) = listing.peek().await? else { return Ok(()) };
+        let message = format!(
+            "its copy would stand below {}, among what is copied; copy to another prefix first",
+            from.prefix
+        );
+        Err(at.key(&entry.key).error(S3ErrorKind::Invalid, message))
     }
 
     async fn copy(

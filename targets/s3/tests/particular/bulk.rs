@@ -179,3 +179,30 @@ pub(crate) async fn what_would_destroy_more_than_was_meant_is_refused(kind: Kind
     }
     place.remove().await;
 }
+
+pub(crate) async fn a_copy_that_would_replace_its_originals_is_refused_before_it_begins(kind: Kind) {
+    let place = Place::fresh(kind).await;
+    let Place { s3, bucket, .. } = &place;
+    let name = bucket.as_str();
+    let cases = [("a/b/", "a/", "b/x"), ("archive/", "", "archive/x"), ("logs-old", "logs", "-old/x")];
+    for (from, to, again) in cases {
+        let (outer, inner) = (format!("{from}w"), format!("{from}{again}"));
+        s3.create_object(bucket, &outer, &Content::from("outer")).await.unwrap();
+        s3.create_object(bucket, &inner, &Content::from("inner")).await.unwrap();
+        let before = count(&place, "").await;
+        let error = s3.copy_prefix((name, from), (name, to), &Bulk::new()).await.unwrap_err();
+        assert_eq!(error.kind(), S3ErrorKind::Invalid, "{error}");
+        for part in [format!("below {from}"), format!("key: {inner}")] {
+            assert!(error.to_string().contains(&part), "{part} is missing: {error}");
+        }
+        assert_eq!(count(&place, "").await, before, "something was copied");
+
+        s3.delete_object(bucket, &inner).await.unwrap();
+        for copied in [Copied { copied: 1, there: 0 }, Copied { copied: 0, there: 1 }] {
+            assert_eq!(s3.copy_prefix((name, from), (name, to), &Bulk::new()).await.unwrap(), copied);
+        }
+        let copy = format!("{to}{}", outer.trim_start_matches(from));
+        assert_eq!(s3.read_object(bucket, &copy).await.unwrap().unwrap().bytes, b"outer");
+    }
+    place.remove().await;
+}

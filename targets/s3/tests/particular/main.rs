@@ -84,6 +84,7 @@ fn main() -> ExitCode {
             a_deletion_that_was_interrupted_goes_on_where_it_stopped,
             a_copy_that_differs_is_made_again,
             what_would_destroy_more_than_was_meant_is_refused,
+            a_copy_that_would_replace_its_originals_is_refused_before_it_begins,
         );
         cases!(failures:
             a_server_that_refuses_connections_is_one_clear_error,
