@@ -1,6 +1,7 @@
 use std::fmt;
 
 use aws_sdk_s3::error::ProvideErrorMetadata as _;
+use aws_sdk_s3::operation::head_object::HeadObjectOutput;
 use aws_sdk_s3::operation::put_object::builders::PutObjectFluentBuilder;
 use aws_sdk_s3::primitives::ByteStream;
 use flamingock_core::change::TargetState;
@@ -22,7 +23,8 @@ pub struct Content {
 }
 
 impl Content {
-    /// What it is, such as `application/json`; the server decides unless told.
+    /// What it is, such as `application/json`; the server decides unless told. An object of another type
+    /// is another content.
     #[must_use]
     pub fn content_type(mut self, content_type: impl Into<String>) -> Self {
         self.content_type = Some(content_type.into());
@@ -106,7 +108,7 @@ impl S3Changes {
     /// When it may not be deleted.
     pub async fn delete_object(&self, bucket: &str, key: &str) -> Result<Done, S3Error> {
         let at = self.at("delete object").bucket(bucket).key(key);
-        if self.size(at).await?.is_none() {
+        if self.head(at).await?.is_none() {
             return Ok(Done::Before);
         }
         let request = self.client.delete_object().bucket(bucket).key(key);
@@ -168,17 +170,20 @@ impl S3Changes {
     }
 
     async fn holds(&self, at: At<'_>, content: &Content) -> Result<bool, S3Error> {
-        // Of another size it is not read.
-        if self.size(at).await? != i64::try_from(content.bytes.len()).ok() {
+        let Some(head) = self.head(at).await? else { return Ok(false) };
+        // Of another size or type it is not read.
+        let is_sized = head.content_length == i64::try_from(content.bytes.len()).ok();
+        let is_typed = content.content_type.is_none() || content.content_type == head.content_type;
+        if !is_sized || !is_typed {
             return Ok(false);
         }
         Ok(self.read(at).await?.is_some_and(|stored| stored.bytes == content.bytes))
     }
 
-    async fn size(&self, at: At<'_>) -> Result<Option<i64>, S3Error> {
+    async fn head(&self, at: At<'_>) -> Result<Option<HeadObjectOutput>, S3Error> {
         let request = self.client.head_object().set_bucket(at.bucket.map(str::to_owned));
         match request.set_key(at.key.map(str::to_owned)).send().await {
-            Ok(head) => Ok(Some(head.content_length.unwrap_or_default())),
+            Ok(head) => Ok(Some(head)),
             Err(error) => self.unless_missing(at, at.failed(&error)).await,
         }
     }

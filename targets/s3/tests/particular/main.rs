@@ -74,6 +74,7 @@ fn main() -> ExitCode {
             an_object_is_replaced_only_if_it_is_the_one_that_was_read,
             an_object_is_put_and_deleted,
             an_object_in_a_bucket_that_is_not_there_is_an_error,
+            an_object_of_another_type_is_another_one,
             of_several_that_create_an_object_one_does,
             of_several_that_replace_an_object_one_does,
             a_creation_whose_answer_was_lost_is_known,

@@ -66,6 +66,28 @@ pub(crate) async fn an_object_is_put_and_deleted(kind: Kind) {
     place.remove().await;
 }
 
+pub(crate) async fn an_object_of_another_type_is_another_one(kind: Kind) {
+    let place = Place::fresh(kind).await;
+    let Place { s3, bucket, client, .. } = &place;
+    let text = Content::from("{}").content_type("text/plain");
+    let json = Content::from("{}").content_type("application/json");
+    assert_eq!(s3.put_object(bucket, "a", &text).await.unwrap(), Done::Now);
+    assert_eq!(s3.has_object(bucket, "a", &json).await.unwrap(), TargetState::NotApplied);
+    let error = s3.create_object(bucket, "a", &json).await.unwrap_err();
+    assert_eq!(error.kind(), S3ErrorKind::Conflict, "{error}");
+    let error = s3.replace_object(bucket, "a", "\"0\"", &json).await.unwrap_err();
+    assert_eq!(error.kind(), S3ErrorKind::Conflict, "{error}");
+
+    assert_eq!(s3.put_object(bucket, "a", &json).await.unwrap(), Done::Now);
+    assert_eq!(s3.put_object(bucket, "a", &json).await.unwrap(), Done::Before);
+    assert_eq!(s3.has_object(bucket, "a", &json).await.unwrap(), TargetState::Applied);
+    let head = client.head_object().bucket(bucket).key("a").send().await.unwrap();
+    assert_eq!(head.content_type(), Some("application/json"));
+    // Who names no type means any.
+    assert_eq!(s3.put_object(bucket, "a", &Content::from("{}")).await.unwrap(), Done::Before);
+    place.remove().await;
+}
+
 pub(crate) async fn an_object_in_a_bucket_that_is_not_there_is_an_error(kind: Kind) {
     let Place { s3, bucket, .. } = Place::empty(kind);
     let content = Content::from("1");
