@@ -23,6 +23,11 @@ pub(crate) trait Access: Sized + Send + Sync {
     /// The same with other parts.
     fn with_parts(&self, parts: Vec<Self::Part>) -> Self;
 
+    /// Why the parts of this would mean something else in `found`, if they would.
+    fn conflict(&self, _found: &Self) -> Option<String> {
+        None
+    }
+
     /// The name of a part, if it has one.
     fn name(part: &Self::Part) -> Option<String>;
 
@@ -53,6 +58,9 @@ fn stands<S: Access>(wanted: &S::Part, found: &[S::Part]) -> bool {
 
 /// How much of `wanted` is in `found`.
 pub(super) fn state<S: Access>(wanted: &S, found: &S) -> TargetState {
+    if wanted.conflict(found).is_some() {
+        return TargetState::NotApplied;
+    }
     let (wanted, found) = (wanted.parts(), found.parts());
     match wanted.iter().filter(|part| stands::<S>(part, &found)).count() {
         all if all == wanted.len() => TargetState::Applied,

@@ -12,7 +12,7 @@ use flamingock_core::change::TargetState;
 
 use self::access::Access;
 pub use self::policy::BucketPolicy;
-use crate::error::S3Error;
+use crate::error::{S3Error, S3ErrorKind};
 use crate::s3::{Done, S3Changes};
 
 /// A setting of a bucket, as the SDK has it: [`VersioningConfiguration`], [`BucketLifecycleConfiguration`],
@@ -40,19 +40,23 @@ impl S3Changes {
         S::read(&self.client, self.at(S::READ).bucket(bucket)).await
     }
 
-    /// Adds these parts, and replaces those of the same names; what else is set stays. S3 replaces a
-    /// setting as a whole: it is read, merged and written.
+    /// Adds these parts, and replaces those of the same names; what else is set stays, the `Version` of
+    /// a policy, too. S3 replaces a setting as a whole: it is read, merged and written.
     ///
     /// # Errors
-    /// As [`setting`](Self::setting), or when it may not be written.
+    /// As [`setting`](Self::setting), or when it may not be written;
+    /// [`Invalid`](S3ErrorKind::Invalid) when the parts are of a policy of another `Version`.
     pub async fn add<S: Setting>(&self, bucket: &str, setting: &S) -> Result<Done, S3Error> {
         let Some(stands) = self.setting::<S>(bucket).await? else {
             return self.write(bucket, setting).await;
         };
+        if let Some(why) = setting.conflict(&stands) {
+            return Err(self.at(S::WRITE).bucket(bucket).error(S3ErrorKind::Invalid, why));
+        }
         if access::state(setting, &stands) == TargetState::Applied {
             return Ok(Done::Before);
         }
-        self.write(bucket, &setting.with_parts(access::merged(setting, &stands))).await
+        self.write(bucket, &stands.with_parts(access::merged(setting, &stands))).await
     }
 
     /// Replaces everything that is set by this.

@@ -28,6 +28,9 @@ pub struct BucketPolicy {
     statements: Vec<Value>,
 }
 
+/// The version of a policy that names none.
+const UNNAMED: &str = "2008-10-17";
+
 impl BucketPolicy {
     /// From a policy document.
     ///
@@ -50,6 +53,10 @@ impl BucketPolicy {
             _ => return Err("it has no Statement".to_owned()),
         };
         Ok(Self { head, statements })
+    }
+
+    fn version(&self) -> Option<&str> {
+        self.head.get("Version")?.as_str()
     }
 
     fn json(&self) -> String {
@@ -84,6 +91,16 @@ impl Access for BucketPolicy {
 
     fn with_parts(&self, statements: Vec<Value>) -> Self {
         Self { statements, ..self.clone() }
+    }
+
+    /// In another version, the variables of a statement are mere text.
+    fn conflict(&self, found: &Self) -> Option<String> {
+        let (wanted, stands) = (self.version()?, found.version().unwrap_or(UNNAMED));
+        (wanted != stands).then(|| {
+            format!(
+                "the policy there has the Version {stands}, not {wanted}; replace it as a whole with `set`"
+            )
+        })
     }
 
     fn name(statement: &Value) -> Option<String> {

@@ -8,25 +8,24 @@ impl Access for VersioningConfiguration {
     const READ: &'static str = "read versioning";
     const WRITE: &'static str = "set versioning";
     const ERASE: &'static str = "suspend versioning";
-    type Part = BucketVersioningStatus;
+    /// All of it: what is wanted beside the status is written with it.
+    type Part = Self;
 
-    fn parts(&self) -> Vec<BucketVersioningStatus> {
-        self.status.iter().cloned().collect()
+    fn parts(&self) -> Vec<Self> {
+        self.status.iter().map(|_| self.clone()).collect()
     }
 
-    fn with_parts(&self, parts: Vec<BucketVersioningStatus>) -> Self {
-        let mut with = self.clone();
-        with.status = parts.into_iter().next_back();
-        with
+    fn with_parts(&self, parts: Vec<Self>) -> Self {
+        parts.into_iter().next_back().unwrap_or_else(|| Self::builder().build())
     }
 
     /// There is one, and it has no name.
-    fn name(_status: &BucketVersioningStatus) -> Option<String> {
+    fn name(_part: &Self) -> Option<String> {
         Some(String::new())
     }
 
-    fn content(status: &BucketVersioningStatus) -> BucketVersioningStatus {
-        status.clone()
+    fn content(part: &Self) -> Self {
+        Self::builder().set_status(part.status.clone()).build()
     }
 
     async fn read(client: &Client, at: At<'_>) -> Result<Option<Self>, S3Error> {

@@ -65,6 +65,7 @@ fn main() -> ExitCode {
         );
         cases!(settings:
             statements_of_a_policy_are_added_and_removed_one_by_one,
+            a_statement_that_is_added_leaves_the_head_of_the_policy,
             cors_rules_are_added_and_removed_one_by_one,
             tags_are_added_and_removed_one_by_one,
             a_setting_of_a_bucket_that_is_not_there_is_an_error,

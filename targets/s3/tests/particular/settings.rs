@@ -6,6 +6,7 @@ use aws_sdk_s3::types::{
 };
 use flamingock_core::change::TargetState;
 use flamingock_target_s3::{BucketPolicy, Done, S3ErrorKind, Setting};
+use serde_json::{Value, json};
 
 use crate::Place;
 use crate::server::Kind;
@@ -33,6 +34,18 @@ fn encryption(algorithm: ServerSideEncryption) -> ServerSideEncryptionConfigurat
     let default = ServerSideEncryptionByDefault::builder().sse_algorithm(algorithm).build().unwrap();
     let rule = ServerSideEncryptionRule::builder().apply_server_side_encryption_by_default(default).build();
     ServerSideEncryptionConfiguration::builder().rules(rule).build().unwrap()
+}
+
+/// Everything is allowed by it, also to the owner where a policy replaces the owner's rights.
+fn policy(place: &Place, head: &str, sid: &str, actions: &str) -> BucketPolicy {
+    let (bucket, user) = (&place.bucket, &place.server.user.name);
+    BucketPolicy::parse(&format!(
+        r#"{{{head} "Statement": [{{
+            "Sid": "{sid}", "Effect": "Allow", "Principal": {{"AWS": ["{user}"]}}, "Action": {actions},
+            "Resource": ["arn:aws:s3:::{bucket}/*", "arn:aws:s3:::{bucket}"]
+        }}]}}"#
+    ))
+    .unwrap()
 }
 
 fn versioning(status: BucketVersioningStatus) -> VersioningConfiguration {
@@ -96,24 +109,36 @@ pub(crate) async fn tags_are_added_and_removed_one_by_one(kind: Kind) {
 
 pub(crate) async fn statements_of_a_policy_are_added_and_removed_one_by_one(kind: Kind) {
     let place = Place::fresh(kind).await;
-    // Where a policy replaces the owner's rights, all of them keep theirs.
-    let user = match kind {
-        Kind::Moto => "*".to_owned(),
-        Kind::Versitygw => place.server.user.name.clone(),
-    };
-    let policy = |sid: &str, actions: &str| {
-        let bucket = &place.bucket;
-        BucketPolicy::parse(&format!(
-            r#"{{"Version": "2012-10-17", "Statement": [{{
-                "Sid": "{sid}", "Effect": "Allow", "Principal": {{"AWS": ["{user}"]}}, "Action": {actions},
-                "Resource": ["arn:aws:s3:::{bucket}/*", "arn:aws:s3:::{bucket}"]
-            }}]}}"#
-        ))
-        .unwrap()
-    };
+    let policy = |sid, actions| policy(&place, r#""Version": "2012-10-17","#, sid, actions);
     let (first, changed) = (policy("Own", r#"["s3:*"]"#), policy("Own", r#"["s3:GetObject", "s3:*"]"#));
     let beside = policy("Rest", r#""s3:*""#);
     one_by_one(place, first, changed, beside).await;
+}
+
+pub(crate) async fn a_statement_that_is_added_leaves_the_head_of_the_policy(kind: Kind) {
+    let place = Place::fresh(kind).await;
+    let Place { s3, bucket, client, .. } = &place;
+    let policy = |head, sid| policy(&place, head, sid, r#""s3:*""#);
+    s3.set(bucket, &policy(r#""Version": "2012-10-17", "Id": "ours","#, "Own")).await.unwrap();
+    assert_eq!(s3.add(bucket, &policy("", "More")).await.unwrap(), Done::Now);
+    assert_eq!(s3.add(bucket, &policy(r#""Version": "2012-10-17","#, "Rest")).await.unwrap(), Done::Now);
+    let stands = client.get_bucket_policy().bucket(bucket).send().await.unwrap().policy.unwrap();
+    let stands: Value = serde_json::from_str(&stands).unwrap();
+    assert_eq!((&stands["Version"], &stands["Id"]), (&json!("2012-10-17"), &json!("ours")));
+    assert_eq!(stands["Statement"].as_array().unwrap().len(), 3);
+
+    // Variables in it would be mere text.
+    let old = policy(r#""Version": "2008-10-17","#, "Own");
+    assert_eq!(s3.has(bucket, &old).await.unwrap(), TargetState::NotApplied);
+    let error = s3.add(bucket, &old).await.unwrap_err();
+    assert_eq!(error.kind(), S3ErrorKind::Invalid, "{error}");
+    for part in ["set policy failed", "2012-10-17", "2008-10-17", bucket] {
+        assert!(error.to_string().contains(part), "{part} is missing: {error}");
+    }
+    assert_eq!(s3.set(bucket, &old).await.unwrap(), Done::Now);
+    assert_eq!(s3.has(bucket, &old).await.unwrap(), TargetState::Applied);
+    s3.clear::<BucketPolicy>(bucket).await.unwrap();
+    place.remove().await;
 }
 
 pub(crate) async fn encryption_is_set_and_removed(kind: Kind) {
