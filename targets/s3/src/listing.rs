@@ -21,6 +21,16 @@ enum Next {
     End,
 }
 
+/// Whether one object is the copy of another, as far as listings tell.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Likeness {
+    Same,
+    /// The same size, and another ETag, which is what copies of large uploads in parts get, and those
+    /// with keys of one's own.
+    Unsure,
+    Other,
+}
+
 /// An object of a listing.
 #[derive(Debug, Clone)]
 pub(crate) struct Entry {
@@ -40,10 +50,15 @@ impl Entry {
         self.key.strip_prefix(prefix.prefix).unwrap_or(&self.key)
     }
 
-    /// Whether a copy of it would be this. Where a copy gets another ETag (large uploads in parts, keys
-    /// of one's own), it does not look the same, and is made again: that is slow, but never wrong.
-    pub(crate) fn looks_like(&self, copy: &Self) -> bool {
-        self.size == copy.size && !self.etag.is_empty() && self.etag == copy.etag
+    /// Whether a copy of it would be this.
+    pub(crate) fn likeness(&self, copy: &Self) -> Likeness {
+        if self.size != copy.size {
+            Likeness::Other
+        } else if self.etag.is_empty() || self.etag != copy.etag {
+            Likeness::Unsure
+        } else {
+            Likeness::Same
+        }
     }
 }
 

@@ -4,7 +4,7 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
 use super::{Bulk, Prefix};
 use crate::error::{At, S3Error, S3ErrorKind};
-use crate::listing::{Entry, Listing};
+use crate::listing::{Entry, Likeness, Listing};
 use crate::s3::S3Changes;
 
 /// What CopyObject takes.
@@ -42,12 +42,12 @@ impl S3Changes {
         let mut copied = Copied::default();
         let after = |copied: Copied| format!("after {} objects", copied.copied + copied.there);
         while let Some(page) = both.page().await.map_err(|error| error.after(&after(copied)))? {
-            copied.there += page.iter().filter(|(_, there)| *there).count() as u64;
-            let missing: Vec<_> =
-                page.into_iter().filter(|(_, there)| !there).map(|(entry, _)| entry).collect();
+            let (there, missing): (Vec<_>, Vec<_>) =
+                page.into_iter().partition(|(_, likeness)| *likeness == Likeness::Same);
+            copied.there += there.len() as u64;
             let seen = copied.copied + copied.there + missing.len() as u64;
             let mut copies = stream::iter(missing)
-                .map(|entry| self.copy(entry, from, to, bulk))
+                .map(|(entry, _)| self.copy(entry, from, to, bulk))
                 .buffer_unordered(bulk.concurrency);
             while let Some(ended) = copies.next().await {
                 ended.map_err(|error| error.after(&after(copied)))?;
@@ -59,7 +59,8 @@ impl S3Changes {
     }
 
     /// Whether all objects below `from` have a copy below `to`, for `#[verify]`. Nothing to copy counts
-    /// as applied.
+    /// as applied. What has the size of a copy and another ETag may be one or not: it counts as partially
+    /// applied.
     ///
     /// # Errors
     /// When it cannot be told.
@@ -69,15 +70,15 @@ impl S3Changes {
         to: impl Into<Prefix<'a>>,
     ) -> Result<TargetState, S3Error> {
         let mut both = Both::new(self, self.at("look for copies"), from.into(), to.into());
-        let (mut there, mut missing) = (false, false);
+        let (mut all, mut none) = (true, true);
         while let Some(page) = both.page().await? {
-            there |= page.iter().any(|(_, there)| *there);
-            missing |= page.iter().any(|(_, there)| !there);
+            all &= page.iter().all(|(_, likeness)| *likeness == Likeness::Same);
+            none &= page.iter().all(|(_, likeness)| *likeness == Likeness::Other);
         }
-        Ok(match (there, missing) {
-            (_, false) => TargetState::Applied,
+        Ok(match (all, none) {
+            (true, _) => TargetState::Applied,
             (false, true) => TargetState::NotApplied,
-            (true, true) => TargetState::PartiallyApplied,
+            (false, false) => TargetState::PartiallyApplied,
         })
     }
 
@@ -123,7 +124,7 @@ impl S3Changes {
     }
 }
 
-/// Two listings side by side: what is below the one, and whether the other has it, too.
+/// Two listings side by side: what is below the one, and how far the other has it, too.
 struct Both<'a> {
     from: Listing<'a>,
     to: Listing<'a>,
@@ -136,23 +137,24 @@ impl<'a> Both<'a> {
         Self { from: listing(from), to: listing(to), prefixes: (from, to) }
     }
 
-    /// A page, each object with whether its copy is there.
+    /// A page, each object with what stands in the place of its copy. What may be none is made again:
+    /// that is slow, but never wrong.
     ///
     /// Listings come in the order of their keys. Where a server orders otherwise, a copy that is there
     /// may be missed, and made again; one that is missing is never taken for there.
-    async fn page(&mut self) -> Result<Option<Vec<(Entry, bool)>>, S3Error> {
+    async fn page(&mut self) -> Result<Option<Vec<(Entry, Likeness)>>, S3Error> {
         let Some(page) = self.from.page().await? else { return Ok(None) };
         let mut judged = Vec::with_capacity(page.len());
         for entry in page {
             let name = entry.name(self.prefixes.0);
-            let there = loop {
+            let likeness = loop {
                 match self.to.peek().await? {
                     Some(copy) if copy.name(self.prefixes.1) < name => self.to.skip(),
-                    Some(copy) => break copy.name(self.prefixes.1) == name && entry.looks_like(copy),
-                    None => break false,
+                    Some(copy) if copy.name(self.prefixes.1) == name => break entry.likeness(copy),
+                    _ => break Likeness::Other,
                 }
             };
-            judged.push((entry, there));
+            judged.push((entry, likeness));
         }
         Ok(Some(judged))
     }

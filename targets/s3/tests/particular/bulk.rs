@@ -6,6 +6,8 @@ use aws_sdk_s3::Client;
 use aws_sdk_s3::config::interceptors::BeforeTransmitInterceptorContextRef;
 use aws_sdk_s3::config::{ConfigBag, Intercept, RuntimeComponents};
 use aws_sdk_s3::error::BoxError;
+use aws_sdk_s3::primitives::ByteStream;
+use aws_sdk_s3::types::{CompletedMultipartUpload, CompletedPart};
 use flamingock_core::change::TargetState;
 use flamingock_target_s3::{Bulk, Content, Copied, S3Changes, S3ErrorKind};
 use flamingock_testing::conformance::Proxy;
@@ -156,13 +158,41 @@ pub(crate) async fn a_copy_that_differs_is_made_again(kind: Kind) {
     let place = Place::fresh(kind).await;
     let Place { s3, bucket, .. } = &place;
     let (from, to) = ((bucket.as_str(), "old/"), (bucket.as_str(), "new/"));
-    for (key, content) in [("old/a", "1"), ("old/b", "2"), ("new/a", "x"), ("new/between", "y")] {
+    for (key, content) in [("old/a", "1"), ("old/b", "2"), ("new/a", "longer"), ("new/between", "y")] {
         s3.create_object(bucket, key, &Content::from(content)).await.unwrap();
     }
     assert_eq!(s3.has_copied(from, to).await.unwrap(), TargetState::NotApplied);
     assert_eq!(s3.copy_prefix(from, to, &Bulk::new()).await.unwrap(), Copied { copied: 2, there: 0 });
     assert_eq!(s3.read_object(bucket, "new/a").await.unwrap().unwrap().bytes, b"1");
     assert_eq!(s3.read_object(bucket, "new/between").await.unwrap().unwrap().bytes, b"y");
+    place.remove().await;
+}
+
+pub(crate) async fn a_copy_with_another_etag_is_never_taken_for_missing(kind: Kind) {
+    const PART: usize = 5 * 1024 * 1024;
+
+    let place = Place::fresh(kind).await;
+    let Place { s3, bucket, client, .. } = &place;
+    let (from, to) = ((bucket.as_str(), "old/"), (bucket.as_str(), "new/"));
+    let upload = client.create_multipart_upload().bucket(bucket).key("old/large").send().await.unwrap();
+    let id = upload.upload_id.unwrap();
+    let mut parts = CompletedMultipartUpload::builder();
+    for number in 1..=2 {
+        let part = client.upload_part().bucket(bucket).key("old/large").upload_id(&id).part_number(number);
+        let part = part.body(ByteStream::from(vec![b'x'; PART])).send().await.unwrap();
+        parts = parts.parts(CompletedPart::builder().part_number(number).set_e_tag(part.e_tag).build());
+    }
+    let upload = client.complete_multipart_upload().bucket(bucket).key("old/large").upload_id(&id);
+    upload.multipart_upload(parts.build()).send().await.unwrap();
+    assert_eq!(s3.has_copied(from, to).await.unwrap(), TargetState::NotApplied);
+
+    for _ in 0..2 {
+        assert_eq!(s3.copy_prefix(from, to, &Bulk::new()).await.unwrap(), Copied { copied: 1, there: 0 });
+        // A rollback that deletes copies has not done so.
+        assert_eq!(s3.has_copied(from, to).await.unwrap(), TargetState::PartiallyApplied);
+    }
+    s3.delete_prefix(to, &Bulk::new()).await.unwrap();
+    assert_eq!(s3.has_copied(from, to).await.unwrap(), TargetState::NotApplied);
     place.remove().await;
 }
 

@@ -74,8 +74,8 @@ fn main() -> ExitCode {
             an_object_is_created_once,
             an_object_is_replaced_only_if_it_is_the_one_that_was_read,
             an_object_is_put_and_deleted,
-            an_object_in_a_bucket_that_is_not_there_is_an_error,
             an_object_of_another_type_is_another_one,
+            an_object_in_a_bucket_that_is_not_there_is_an_error,
             of_several_that_create_an_object_one_does,
             of_several_that_replace_an_object_one_does,
             a_creation_whose_answer_was_lost_is_known,
@@ -85,6 +85,7 @@ fn main() -> ExitCode {
             a_copy_that_was_interrupted_goes_on_where_it_stopped,
             a_deletion_that_was_interrupted_goes_on_where_it_stopped,
             a_copy_that_differs_is_made_again,
+            a_copy_with_another_etag_is_never_taken_for_missing,
             what_would_destroy_more_than_was_meant_is_refused,
             a_copy_that_would_replace_its_originals_is_refused_before_it_begins,
         );
