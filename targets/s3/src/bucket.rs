@@ -19,13 +19,18 @@ pub enum BucketState {
 }
 
 impl S3Changes {
-    /// Creates a bucket in the client's region. One that is ours already is left as it is.
+    /// Creates a bucket in the client's region. One that is ours already is left as it is. In us-east-1
+    /// and without a region it is asked for first, as [`bucket`](Self::bucket) does.
     ///
     /// # Errors
     /// [`Taken`](S3ErrorKind::Taken) when it is somebody else's.
     pub async fn create_bucket(&self, bucket: &str) -> Result<Done, S3Error> {
-        let request = self.client.create_bucket().bucket(bucket);
         let region = self.origin.region.as_deref().filter(|region| *region != CLASSIC);
+        // Of one that is there, S3 says here that it was created, and resets who may use it.
+        if region.is_none() && self.bucket(bucket).await? == BucketState::Ours {
+            return Ok(Done::Before);
+        }
+        let request = self.client.create_bucket().bucket(bucket);
         let request = request.set_create_bucket_configuration(region.map(|region| {
             let location = BucketLocationConstraint::from(region);
             CreateBucketConfiguration::builder().location_constraint(location).build()

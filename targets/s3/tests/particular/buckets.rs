@@ -1,7 +1,9 @@
+use aws_sdk_s3::Client;
+use aws_sdk_s3::config::Region;
 use flamingock_target_s3::{BucketState, Bulk, Content, Done, S3Changes, S3ErrorKind};
 
 use crate::Place;
-use crate::server::Kind;
+use crate::server::{Kind, Server};
 
 pub(crate) async fn a_bucket_is_created_once_and_deleted_once(kind: Kind) {
     let Place { s3, bucket, .. } = Place::empty(kind);
@@ -12,6 +14,18 @@ pub(crate) async fn a_bucket_is_created_once_and_deleted_once(kind: Kind) {
     assert_eq!(s3.delete_bucket(&bucket).await.unwrap(), Done::Now);
     assert_eq!(s3.delete_bucket(&bucket).await.unwrap(), Done::Before);
     assert_eq!(s3.bucket(&bucket).await.unwrap(), BucketState::Missing);
+}
+
+/// On moto, which is at home in all regions; it answers there as Amazon does.
+pub(crate) async fn in_us_east_1_a_bucket_is_created_once_as_well(kind: Kind) {
+    let Place { server, bucket, .. } = Place::empty(kind);
+    let config = Server::config(&server.endpoint, &server.user).region(Region::new("us-east-1"));
+    let client = Client::from_conf(config.build());
+    let s3 = S3Changes::new(&client);
+    assert_eq!(s3.create_bucket(&bucket).await.unwrap(), Done::Now);
+    client.create_bucket().bucket(&bucket).send().await.unwrap();
+    assert_eq!(s3.create_bucket(&bucket).await.unwrap(), Done::Before);
+    assert_eq!(s3.delete_bucket(&bucket).await.unwrap(), Done::Now);
 }
 
 pub(crate) async fn a_bucket_that_holds_objects_is_not_deleted(kind: Kind) {

@@ -108,7 +108,10 @@ fn main() -> ExitCode {
                     encryption_is_set_and_removed,
                     motos_versioning_cannot_be_read,
                 );
-                cases!(buckets: moto_takes_a_bucket_of_somebody_else_for_ours);
+                cases!(buckets:
+                    moto_takes_a_bucket_of_somebody_else_for_ours,
+                    in_us_east_1_a_bucket_is_created_once_as_well,
+                );
                 cases!(failures: moto_takes_any_credentials);
             }
             Kind::Versitygw => {
