@@ -64,10 +64,13 @@ pub(crate) struct Diagnosis {
     pub(crate) remedy: &'static str,
 }
 
+/// A word of a server's, what it means and what to do.
+type Row = (&'static str, BackendErrorKind, &'static str);
+
 const PERMIT: &str = "the user needs the commands and keys that the documentation of the store lists";
 
-/// The code that begins a server's error, what it means and what to do.
-const CODES: &[(&str, BackendErrorKind, &str)] = {
+/// By the code that begins a server's error.
+const CODES: &[Row] = {
     use BackendErrorKind::{Corrupt, Denied, Misconfigured, ReadOnly, Schema, StorageFull, Unavailable};
     const CLUSTER: &str = "this is a node of a cluster: use `connect_cluster`, or a URL `redis-cluster://..`";
     const ADMIT: &str = "check user and password";
@@ -96,8 +99,8 @@ const CODES: &[(&str, BackendErrorKind, &str)] = {
     ]
 };
 
-/// Answers that begin with the general code `ERR`, by words in them.
-const MESSAGES: &[(&str, BackendErrorKind, &str)] = {
+/// By words in answers that begin with the general code `ERR`.
+const MESSAGES: &[Row] = {
     use BackendErrorKind::{Corrupt, Denied, Misconfigured, Unavailable};
     &[
         ("max number of clients reached", Unavailable, ""),
@@ -115,21 +118,10 @@ const MESSAGES: &[(&str, BackendErrorKind, &str)] = {
 
 /// The one mapping of the driver's errors.
 pub(crate) fn diagnose(error: &RedisError) -> Diagnosis {
-    let found =
-        |(_, kind, remedy): &(&str, BackendErrorKind, &'static str)| Diagnosis { kind: *kind, remedy };
     let detail = error.detail().unwrap_or_default();
-    if let Some(code) = error.code()
-        && let Some(row) = CODES.iter().find(|row| row.0 == code)
-    {
-        return found(row);
-    }
-    // What a script or the greeting met may stand within another error's text.
-    let words = || detail.split_ascii_whitespace().map(|word| word.trim_matches(['-', ':']));
-    if let Some(row) = words().find_map(|word| CODES.iter().find(|row| row.0 == word)) {
-        return found(row);
-    }
-    if let Some(row) = MESSAGES.iter().find(|row| detail.contains(row.0)) {
-        return found(row);
+    let row = coded(error).or_else(|| MESSAGES.iter().find(|row| detail.contains(row.0)));
+    if let Some((_, kind, remedy)) = row {
+        return Diagnosis { kind: *kind, remedy };
     }
     let (kind, remedy) = match error.kind() {
         ErrorKind::Io if is_refused_by_the_system(error) => (BackendErrorKind::Denied, ""),
@@ -149,6 +141,18 @@ pub(crate) fn diagnose(error: &RedisError) -> Diagnosis {
         _ => (BackendErrorKind::Other, ""),
     };
     Diagnosis { kind, remedy }
+}
+
+/// Whether a replica says it, or a server that is becoming one.
+pub(crate) fn is_from_replica(error: &RedisError) -> bool {
+    coded(error).is_some_and(|row| matches!(row.0, "READONLY" | "MASTERDOWN" | "LOADING"))
+}
+
+fn coded(error: &RedisError) -> Option<&'static Row> {
+    let row = |code: &str| CODES.iter().find(|row| row.0 == code);
+    // What a script or the greeting met may stand within another error's text.
+    let words = || error.detail().unwrap_or_default().split_ascii_whitespace();
+    error.code().and_then(row).or_else(|| words().find_map(|word| row(word.trim_matches(['-', ':']))))
 }
 
 /// Such as a Unix socket of another user's.
@@ -218,6 +222,18 @@ mod tests {
         ];
         for (line, kind) in table {
             assert_eq!(diagnose(&said(line)).kind, kind, "{line}");
+        }
+    }
+
+    #[test]
+    fn what_a_replica_says_is_known_also_within_the_error_of_a_script() {
+        let within =
+            "ERR Error running script (call to f_1a): @user_script:4: @user_script: 4: -READONLY You";
+        for line in [within, "READONLY You can't", "MASTERDOWN Link with", "LOADING Redis is loading"] {
+            assert!(is_from_replica(&said(line)), "{line}");
+        }
+        for line in ["OOM command not allowed", "MISCONF Redis is configured", "ERR something new"] {
+            assert!(!is_from_replica(&said(line)), "{line}");
         }
     }
 

@@ -12,6 +12,7 @@ use redis::{
 };
 use tokio::sync::Mutex;
 
+use crate::errors::is_from_replica;
 use crate::script::Call;
 
 /// How long connecting, and each answer, may take.
@@ -118,11 +119,15 @@ impl Link {
                 Connection::Cluster(connection) => command.query_async(connection).await,
             };
             let Err(error) = answer else { return answer };
-            if !is_lost(&error) {
+            // The connection may have outlived a failover, and lead to what is a replica by now.
+            let is_replica = is_from_replica(&error);
+            if !is_replica && !is_lost(&error) {
                 return Err(error);
             }
             self.forget(number).await;
-            if again == Again::No || is_new || !error.is_connection_dropped() {
+            // That refuses a script at its first write at the latest: nothing was done.
+            let may_repeat = is_replica || (again == Again::Yes && error.is_connection_dropped());
+            if is_new || !may_repeat {
                 return Err(error);
             }
         }

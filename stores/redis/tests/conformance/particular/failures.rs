@@ -1,11 +1,15 @@
 use std::net::{Ipv4Addr, TcpListener};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU16, Ordering};
 use std::time::{Duration, Instant};
 
 use flamingock_core::BackendErrorKind::{Corrupt, ReadOnly, StorageFull, Unavailable};
 use flamingock_core::audit::{AuditStore as _, EntryFilter};
-use flamingock_core::lock::LockStore as _;
+use flamingock_core::lock::{Acquisition, LockRequest, LockStore as _};
 use flamingock_store_redis::RedisAuditStore;
+use flamingock_testing::conformance::Proxy;
 use redis::Client;
+use tokio::net::TcpStream;
 
 use super::{DURABLE, append, assert_fails, connect, orders, take_office};
 use crate::server::own::Own;
@@ -106,6 +110,51 @@ pub(super) async fn a_replica_can_be_read_and_not_written() {
     assert_fails(append(&store, &mut office, &["a"]).await, ReadOnly, &["primary"]);
     assert_fails(take_office(&store, 1, "run-2").await, ReadOnly, &["primary"]);
     assert_eq!(store.inspect(&orders()).await.expect("inspect"), None);
+}
+
+/// The address leads to the primary, as a name or a load balancer does; what is open stays open.
+pub(super) async fn after_a_failover_the_old_primary_is_left_though_the_connection_lives() {
+    let old = Own::start(&DURABLE).await.expect("a server");
+    let new = Own::start(&DURABLE).await.expect("a server");
+    let primary = Arc::new(AtomicU16::new(old.port()));
+    let leads = Arc::clone(&primary);
+    let proxy = Proxy::carried(format!("127.0.0.1:{}", old.port()), move |mut client, _, _| {
+        let port = leads.load(Ordering::SeqCst);
+        async move {
+            let mut server = TcpStream::connect((Ipv4Addr::LOCALHOST, port)).await?;
+            tokio::io::copy_bidirectional(&mut client, &mut server).await.map(drop)
+        }
+    });
+    let proxy = proxy.await.expect("a proxy");
+    let store = connect(&format!("redis://{}", proxy.address())).await;
+    let request = LockRequest {
+        history: orders(),
+        owner: "orders@host#1".to_owned(),
+        execution: "run-1".to_owned(),
+        lease: Duration::from_secs(60),
+    };
+    let Acquisition::Acquired(lease) = store.try_acquire(&request).await.expect("an answer") else {
+        panic!("nobody else wants it")
+    };
+    let heartbeat = store.dedicated().await.expect("a connection");
+    heartbeat.extend(&lease).await.expect("extend");
+    let mut office = take_office(&store, 1, "run-1").await.expect("office");
+    append(&store, &mut office, &["a"]).await.expect("append");
+
+    new.admin().run(&format!("REPLICAOF 127.0.0.1 {}", old.port())).await.expect("it follows");
+    let copy = connect(&new.url()).await;
+    let since = Instant::now();
+    while !matches!(copy.head(&orders()).await, Ok(Some(head)) if head.sequence == 1) {
+        assert!(since.elapsed() < Duration::from_secs(30), "the replica does not follow");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    new.admin().run("REPLICAOF NO ONE").await.expect("it leads");
+    old.admin().run(&format!("REPLICAOF 127.0.0.1 {}", new.port())).await.expect("it follows");
+    primary.store(new.port(), Ordering::SeqCst);
+
+    append(&store, &mut office, &["b"]).await.expect("append");
+    heartbeat.extend(&lease).await.expect("extend");
+    assert_eq!(copy.entries(&orders(), &EntryFilter::default()).await.expect("entries").len(), 2);
 }
 
 pub(super) async fn a_log_that_is_ahead_of_its_head_is_corrupt_and_stays_as_it_is() {

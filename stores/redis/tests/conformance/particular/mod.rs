@@ -48,6 +48,7 @@ pub(crate) fn suite() -> Suite {
         failures::scripts_that_the_server_forgot_are_sent_again,
         failures::a_full_server_takes_a_whole_append_or_nothing,
         failures::a_replica_can_be_read_and_not_written,
+        failures::after_a_failover_the_old_primary_is_left_though_the_connection_lives,
         failures::a_log_that_is_ahead_of_its_head_is_corrupt_and_stays_as_it_is,
         failures::an_entry_that_is_gone_is_corrupt_and_named,
         forgetting::a_lock_that_lost_its_counter_still_fences_with_the_audit_in_memory,
