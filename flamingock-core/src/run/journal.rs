@@ -2,7 +2,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use super::office::stands;
+use super::office::{may_pass, stands};
 use super::within::{Attempts, within};
 use crate::audit::{
     Append, AuditEntry, AuditState, AuditStore, ChainHash, ErrorDetail, Evidence, FORMAT, Head, HeadChange,
@@ -299,7 +299,7 @@ impl<'a> Journal<'a> {
                 }
                 Err(_) => {}
             }
-            if !error.is_temporary() || !attempts.again().await {
+            if !may_pass(&error) || !attempts.again().await {
                 return Err(error);
             }
         }

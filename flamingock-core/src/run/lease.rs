@@ -6,6 +6,7 @@ use tokio::sync::oneshot;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
+use super::office::may_pass;
 use super::within::within;
 use crate::builder::Settings;
 use crate::error::Stop;
@@ -98,7 +99,7 @@ impl HeldLease {
             Err(error) if error.kind() == BackendErrorKind::Busy => Ok(()),
             Err(error) => {
                 self.belief.busy.store(false, Ordering::Relaxed);
-                if error.is_temporary() && self.belief.holds() {
+                if may_pass(&error) && self.belief.holds() {
                     return Ok(());
                 }
                 self.belief.lost.cancel();

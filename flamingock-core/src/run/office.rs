@@ -8,10 +8,17 @@ use crate::error::{RunErrorKind, Stop};
 use crate::lock::FencingToken;
 use crate::plan::Latest;
 use crate::target::{Fence, FenceRaised, TargetSystem};
+use crate::{BackendError, BackendErrorKind};
 
 /// Whether the office is still that of its run.
 pub(super) fn stands(office: &Office, head: &Head) -> bool {
     head.token == office.token && head.execution == office.execution.id
+}
+
+/// Whether waiting may help a run in office. Its store could be written to when it was taken: one that
+/// hands over to another primary is read-only for a moment.
+pub(super) fn may_pass(error: &BackendError) -> bool {
+    error.is_temporary() || error.kind() == BackendErrorKind::ReadOnly
 }
 
 impl<'a> Run<'a> {

@@ -94,6 +94,15 @@ async fn a_store_that_does_not_come_back_is_given_up_within_the_limit() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_store_that_is_read_only_while_its_primary_hands_over_is_waited_for() {
+    let (house, faults) = (House::new(), Faults::default());
+    let handover = || (0..4).map(|_| Fate::Fails(BackendErrorKind::ReadOnly));
+    faults.next("append", [Fate::Passes].into_iter().chain(handover())).next("extend", handover());
+    house.app([count("a", "1")]).around(&faults).run().await.expect("applies");
+    assert_eq!(house.log().await, ["a STARTED", "a APPLIED"]);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_text_that_the_store_refuses_does_not_keep_the_outcome_from_being_recorded() {
     let house = House::new();
     let faults = Faults::default();
