@@ -137,7 +137,7 @@ pub(crate) fn diagnose_number(number: u16, message: &str) -> Diagnosis {
     };
     let (kind, remedy) = match number {
         1205 => (Unavailable, "another session holds a lock for longer than this one waits"),
-        1213 | 1020 | 1047 | 1180 | 3101 => {
+        1213 | 1020 | 1047 | 1180 | 3100 | 3101 => {
             (Unavailable, "others are at work on the same rows, or the cluster is: try again")
         }
         1040 | 1203 | 1226 => {

@@ -40,6 +40,8 @@ fn every_error_of_the_server_has_its_kind() {
         (1836, "Running in read-only mode", ReadOnly),
         (1927, "Connection was killed", Unavailable),
         (1969, "Query execution was interrupted (max_statement_time exceeded)", Unavailable),
+        (3100, "Error on observer while running replication hook 'before_commit'.", Unavailable),
+        (3101, "Plugin instructed the server to rollback the current transaction.", Unavailable),
         (3159, "Connections using insecure transport are prohibited", Misconfigured),
         (4031, "The client was disconnected by the server because of inactivity", Unavailable),
     ];
