@@ -1,8 +1,7 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::plan::Latest;
-use crate::plan::is_applied;
+use crate::audit::AuditEntry;
 
 /// Narrows a run. One that is narrowed never says that everything is applied.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -66,9 +65,13 @@ pub enum UndoSelection {
 }
 
 impl UndoSelection {
-    /// The changes it means, the one applied last first. `tagged` is the sequence of its tag.
-    pub(crate) fn changes(&self, latest: &Latest, tagged: Option<u64>) -> Result<Vec<String>, String> {
-        let mut applied: Vec<_> = latest.values().filter(|entry| is_applied(entry)).collect();
+    /// The changes it means, the one applied last first. `applied` are the entries by which all that are
+    /// applied became so, `tagged` is the sequence of its tag.
+    pub(crate) fn changes(
+        &self,
+        mut applied: Vec<AuditEntry>,
+        tagged: Option<u64>,
+    ) -> Result<Vec<String>, String> {
         applied.sort_unstable_by_key(|entry| std::cmp::Reverse(entry.sequence));
         match self {
             Self::Changes(ids) => return Ok(ids.clone()),
@@ -84,6 +87,6 @@ impl UndoSelection {
                 applied.retain(|entry| entry.sequence > after);
             }
         }
-        Ok(applied.into_iter().map(|entry| entry.change.clone()).collect())
+        Ok(applied.into_iter().map(|entry| entry.change).collect())
     }
 }

@@ -8,7 +8,7 @@ use crate::operate::{
     ChainCheck, ChainFinding, ChainReport, Examination, MarkerSeen, Preview, SavedPlan, Status, TargetCheck,
     UndoSelection, Validation, Verdict, decision_for_people, standing,
 };
-use crate::plan::{Latest, Observation, decide, plan};
+use crate::plan::{Latest, Observation, decide, is_applied, plan};
 
 impl Flamingock {
     /// What a run would do now. Reads the audit, and asks markers and `#[verify]` about uncertain
@@ -143,8 +143,12 @@ impl Run<'_> {
             UndoSelection::Tag(name) => self.tagged(name).await?,
             _ => None,
         };
+        let mut applied = Vec::new();
+        for entry in latest.values().filter(|entry| is_applied(entry)) {
+            applied.push(self.applied_by(entry).await?);
+        }
         let refused = |message: String| Stop::refused(format!("nothing was undone: {message}"));
-        let ids = selection.changes(&latest, tagged).map_err(refused)?;
+        let ids = selection.changes(applied, tagged).map_err(refused)?;
         if ids.is_empty() {
             return Err(refused("no applied change is among those".to_owned()));
         }

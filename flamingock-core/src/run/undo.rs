@@ -6,7 +6,7 @@ use super::journal::{Journal, Line};
 use super::lease::HeldLease;
 use super::stage::change_report;
 use super::step::{Direction, Ended, Step};
-use crate::audit::{AuditEntry, AuditState, Evidence, Operation};
+use crate::audit::{AuditEntry, AuditState, EntryFilter, Evidence, Operation};
 use crate::builder::Flamingock;
 use crate::change::Method;
 use crate::error::{RunError, RunErrorKind, Stop};
@@ -24,6 +24,8 @@ pub(super) struct Undoable<'a> {
     /// [`None`]: it is rolled back already.
     rollback: Option<&'a Method>,
     latest: AuditEntry,
+    /// Sequence of the entry by which it was applied.
+    applied_by: u64,
 }
 
 impl Undoable<'_> {
@@ -209,13 +211,16 @@ impl Run<'_> {
                 continue;
             }
             let rollback = change.rollback.as_ref();
+            let applied_by = self.applied_by(&latest).await?.sequence;
             match (is_applied(&latest) || has_a_part(change, &latest), rollback) {
-                (true, Some(_)) => chosen.push(Undoable { stage, change, rollback, latest }),
+                (true, Some(_)) => {
+                    chosen.push(Undoable { stage, change, rollback, latest, applied_by });
+                }
                 (true, None) => refused.push(format!("`{id}` has no #[rollback] ({})", change.source)),
                 (false, _) => match self.decided(change, &latest).await? {
                     Decision::Held { since } => refused.push(format!("`{id}` is held, since entry {since}")),
                     Decision::Apply(_) if hold && !is_uncertain(&latest) => {
-                        chosen.push(Undoable { stage, change, rollback: None, latest });
+                        chosen.push(Undoable { stage, change, rollback: None, latest, applied_by });
                     }
                     _ => refused.push(format!("`{id}` is not applied")),
                 },
@@ -225,8 +230,30 @@ impl Run<'_> {
             let message = format!("nothing was undone: {}", refused.join("; "));
             return Err(Stop::refused(message));
         }
-        chosen.sort_by_key(|undoable| std::cmp::Reverse(undoable.latest.sequence));
+        chosen.sort_by_key(|undoable| std::cmp::Reverse(undoable.applied_by));
         Ok(chosen)
+    }
+
+    /// The entry by which a change became applied; its newest one, where it is not. An undo that failed
+    /// records APPLIED again, and so may a ruling about it: the change is no newer for that.
+    pub(super) async fn applied_by(&self, latest: &AuditEntry) -> Result<AuditEntry, Stop> {
+        let mut applied = None;
+        if latest.operation.is_undo() || latest.operation == Operation::Ruling {
+            let mut filter = EntryFilter { change: Some(latest.change.clone()), ..EntryFilter::default() };
+            loop {
+                let page = self.entries(&filter).await?;
+                let Some(last) = page.last() else { break };
+                filter.after = last.sequence;
+                for entry in page {
+                    if is_applied(&entry) {
+                        applied.get_or_insert(entry);
+                    } else if is_rolled_back(&entry) {
+                        applied = None;
+                    }
+                }
+            }
+        }
+        Ok(applied.unwrap_or_else(|| latest.clone()))
     }
 
     /// What a run would do with a change that is settled: one that its target's marker contradicts is not.
@@ -237,6 +264,10 @@ impl Run<'_> {
         }
         Ok(decide(change, Some(latest), &seen))
     }
+}
+
+fn is_rolled_back(entry: &AuditEntry) -> bool {
+    matches!(entry.state, Some(AuditState::RolledBack | AuditState::ManualMarkedAsRolledBack))
 }
 
 /// Whether the target may have a part of it that the change's compensation removes. Where there is a

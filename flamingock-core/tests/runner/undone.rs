@@ -1,8 +1,13 @@
 //! Undo.
 
-use crate::support::{House, count, on_db, on_flags, put};
-use flamingock_core::RunErrorKind;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::support::{House, count, on_db, on_flags, orders, put};
+use flamingock_core::change::Change;
+use flamingock_core::operate::{Operator, Resolution, Ruling, UndoSelection};
 use flamingock_core::report::RunStatus;
+use flamingock_core::{Flamingock, RunErrorKind};
 
 #[tokio::test]
 async fn undo_runs_the_rollbacks_newest_first_and_the_next_run_applies_again() {
@@ -47,4 +52,59 @@ async fn an_undo_that_fails_in_a_transaction_leaves_the_change_applied() {
     assert_eq!(house.db.get("a").as_deref(), Some("applied"));
     assert_eq!(house.log().await[2..], ["a STARTED", "a APPLIED"]);
     assert_eq!(app.run().await.expect("is up to date").status, RunStatus::NoChanges);
+}
+
+/// `a` was applied before `b`; then its undo has failed.
+async fn after_a_failed_undo(house: &House) -> Flamingock {
+    let undoable = |id: &str, order: &str| {
+        let mut change = put(id, order);
+        change.rollback = Some(on_db(|_| Err("still referenced".into())));
+        change
+    };
+    house.app([undoable("a", "1")]).run().await.expect("applies");
+    let operator = Operator::new(Arc::new(house.store.clone()), Arc::new(house.store.clone()), orders());
+    operator.tag("release-1", "jane").await.expect("tags");
+    let app = house.app([undoable("a", "1"), undoable("b", "2")]);
+    app.run().await.expect("applies");
+    app.undo(&["a"]).await.expect_err("fails");
+    app
+}
+
+async fn selected(app: &Flamingock, selection: UndoSelection) -> Vec<String> {
+    let entries = app.undoable(&selection, false).await.expect("selects");
+    entries.into_iter().map(|entry| entry.change).collect()
+}
+
+#[tokio::test]
+async fn an_undo_that_failed_does_not_make_its_change_the_one_applied_last() {
+    let house = House::new();
+    let app = after_a_failed_undo(&house).await;
+    assert_eq!(selected(&app, UndoSelection::Tag("release-1".to_owned())).await, ["b"]);
+    assert_eq!(selected(&app, UndoSelection::Last(1)).await, ["b"]);
+    assert_eq!(selected(&app, UndoSelection::To("a".to_owned())).await, ["b"]);
+    let applied = house.entries().await.into_iter().rfind(|entry| entry.change == "b").expect("is applied");
+    assert_eq!(selected(&app, UndoSelection::Since(applied.recorded_at)).await, ["b"]);
+    let both = UndoSelection::Changes(vec!["a".to_owned(), "b".to_owned()]);
+    assert_eq!(selected(&app, both).await, ["b", "a"]);
+}
+
+#[tokio::test]
+async fn a_ruling_about_a_failed_undo_leaves_the_change_where_it_was_and_one_about_a_failed_apply_counts() {
+    let house = House::new();
+    let failing = |id: &str, order: &str| -> Change {
+        let mut change = count(id, order);
+        change.rollback = Some(on_flags(|_| Err("503".into())));
+        change
+    };
+    let app = house.app([failing("a", "1"), failing("b", "2")]);
+    app.run().await.expect("applies");
+    app.undo(&["a"]).await.expect_err("fails");
+    let rule = |id, resolution| Ruling::new(id, resolution, "looked").by("jane").correct(true);
+    let wait = Duration::from_millis(300);
+    app.rule(&rule("a", Resolution::Applied), wait).await.expect("rules");
+    assert_eq!(selected(&app, UndoSelection::Last(1)).await, ["b"]);
+
+    app.rule(&rule("a", Resolution::RolledBack), wait).await.expect("rules");
+    app.rule(&rule("a", Resolution::Applied), wait).await.expect("rules");
+    assert_eq!(selected(&app, UndoSelection::Last(1)).await, ["a"], "it was not applied in between");
 }
