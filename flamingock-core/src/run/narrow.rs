@@ -34,9 +34,21 @@ fn known(pipeline: &Pipeline, only: &Only) -> Result<(), Stop> {
             return refuse(format!("there is no stage `{}`: there is {known}", name.escape_debug()));
         }
     }
-    match &only.until {
-        Some(id) if !pipeline.changes().any(|(_, change)| change.id == *id) => refuse(pipeline.unknown(id)),
-        _ => Ok(()),
+    let Some(id) = &only.until else { return Ok(()) };
+    match pipeline.changes().find(|(_, change)| change.id == *id) {
+        None => refuse(pipeline.unknown(id)),
+        Some((stage, _)) if !only.takes(stage) => refuse(format!(
+            "change `{id}` is in stage `{}`, which is to be left out: only {} is to run. Name that stage, too",
+            stage.name,
+            quoted(only.stages.iter().map(String::as_str).collect())
+        )),
+        Some(_) => Ok(()),
+    }
+}
+
+impl Only {
+    fn takes(&self, stage: &PipelineStage) -> bool {
+        self.stages.is_empty() || self.stages.contains(&stage.name)
     }
 }
 
@@ -60,7 +72,7 @@ impl Run<'_> {
         let mut reached = false;
         let mut chosen = Vec::new();
         for (stage, plan) in self.app.pipeline.stages.iter().zip(&plan.stages) {
-            if reached || !(only.stages.is_empty() || only.stages.contains(&stage.name)) {
+            if reached || !only.takes(stage) {
                 continue;
             }
             let (mut stage, mut plan) = (stage.clone(), plan.clone());

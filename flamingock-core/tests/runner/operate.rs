@@ -11,8 +11,9 @@ use flamingock_core::operate::{
     Action, Answer, Baseline, Only, Operator, Outcome, Request, Resolution, Ruling, SavedPlan, Standing,
     Undo, UndoSelection,
 };
+use flamingock_core::pipeline::Stage;
 use flamingock_core::report::RunStatus;
-use flamingock_core::{History, RunErrorKind};
+use flamingock_core::{FlamingockBuilder, History, RunErrorKind};
 
 fn operator(house: &House) -> Operator {
     Operator::new(Arc::new(house.store.clone()), Arc::new(house.store.clone()), orders())
@@ -313,6 +314,32 @@ async fn a_narrowed_run_stops_where_it_was_told_and_never_says_that_all_is_appli
     let unknown = Only { stages: vec!["nope".to_owned()], ..Only::default() };
     let error = house.app(changes()).apply_only(&unknown).await.expect_err("no such stage");
     assert!(error.to_string().contains("`default`"), "{error}");
+}
+
+#[tokio::test]
+async fn a_narrowed_run_is_refused_when_its_last_change_is_in_a_stage_that_it_leaves_out() {
+    let house = House::new();
+    let staged = |stage: &str, mut change: Change| {
+        change.stage = Some(stage.to_owned());
+        change
+    };
+    let changes = [staged("first", put("a", "1")), staged("second", put("b", "1"))];
+    let stages = ["first", "second"].map(Stage::new);
+    let app = stages.into_iter().fold(house.builder(changes), FlamingockBuilder::stage);
+    let app = app.build().expect("is wired");
+    let only = |stages: &[&str], until: &str| Only {
+        stages: stages.iter().map(|stage| (*stage).to_owned()).collect(),
+        until: Some(until.to_owned()),
+        ..Only::default()
+    };
+    for (stage, until) in [("second", "a"), ("first", "b")] {
+        let error = app.apply_only(&only(&[stage], until)).await.expect_err("never comes to it");
+        assert_eq!(error.kind(), RunErrorKind::Refused);
+        assert!(error.to_string().contains(&format!("only `{stage}` is to run")), "{error}");
+    }
+    assert_eq!((house.db.get("a"), house.db.get("b")), (None, None));
+    let report = app.apply_only(&only(&["first", "second"], "b")).await.expect("applies");
+    assert_eq!(report.changes.applied, 2);
 }
 
 #[tokio::test]
