@@ -2,7 +2,7 @@ use std::collections::{HashMap, HashSet};
 
 use super::decision::{decide, is_uncertain};
 use super::{Decision, Drift, DriftKind, IssueReason, Observation, Policies, Policy};
-use crate::audit::{AuditEntry, AuditState};
+use crate::audit::{AuditEntry, AuditState, Operation};
 use crate::change::{ChangeKind, Source};
 use crate::pipeline::{Pipeline, PipelineChange, PipelineStage};
 
@@ -101,7 +101,7 @@ pub fn plan<S: std::hash::BuildHasher>(
             drifts.extend(changed(change, entry, policies));
             steps.push(Step { change: change.id.clone(), decision });
         }
-        drifts.extend(out_of_order(stage, &steps, policies));
+        drifts.extend(out_of_order(stage, &steps, latest, policies));
         stages.push(StagePlan { steps, issues });
     }
 
@@ -150,15 +150,22 @@ fn changed(change: &PipelineChange, entry: Option<&AuditEntry>, policies: &Polic
     drift(&change.id, Some(&change.source), DriftKind::Changed, policy)
 }
 
-/// Pending changes that stand before the last applied one of their stage.
-fn out_of_order(stage: &PipelineStage, steps: &[Step], policies: &Policies) -> Vec<Drift> {
+/// Pending changes that stand before the last applied one of their stage. What is tried again, or again
+/// after it was taken back, had its turn; what was held missed it, if others went on.
+fn out_of_order<S: std::hash::BuildHasher>(
+    stage: &PipelineStage,
+    steps: &[Step],
+    latest: &HashMap<String, AuditEntry, S>,
+    policies: &Policies,
+) -> Vec<Drift> {
     let last = steps.iter().rposition(|step| step.decision == Decision::Skip).unwrap_or(0);
     let before = stage.changes.iter().zip(steps).take(last);
-    let pending =
-        before.filter(|(_, step)| matches!(&step.decision, Decision::Apply(attempt) if attempt.number == 1));
-    pending
-        .filter_map(|(change, _)| {
-            drift(&change.id, Some(&change.source), DriftKind::OutOfOrder, policies.out_of_order)
-        })
-        .collect()
+    let pending = before.filter(|(_, step)| matches!(step.decision, Decision::Apply(_)));
+    let late = pending.filter(|(change, _)| {
+        latest.get(&change.id).is_none_or(|entry| entry.operation == Operation::Release)
+    });
+    late.filter_map(|(change, _)| {
+        drift(&change.id, Some(&change.source), DriftKind::OutOfOrder, policies.out_of_order)
+    })
+    .collect()
 }

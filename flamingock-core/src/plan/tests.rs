@@ -520,3 +520,17 @@ fn a_change_that_is_tried_again_is_not_out_of_order() {
     let entries = vec![entry("a", RolledBack, Mode::Plain), entry("b", Applied, Mode::Plain)];
     assert!(planned(changes, entries, &Policies::default()).drifts.is_empty());
 }
+
+#[test]
+fn what_was_taken_back_is_not_out_of_order_again_but_what_was_held_is_late() {
+    let late = |state, operation| {
+        let changes = vec![change("a", "1", Mode::Plain), change("b", "2", Mode::Plain)];
+        let mut taken_back = entry("a", state, Mode::Plain);
+        taken_back.operation = operation;
+        let entries = vec![taken_back, entry("b", Applied, Mode::Plain)];
+        planned(changes, entries, &Policies::default()).drifts.len()
+    };
+    assert_eq!(late(RolledBack, Operation::Undo), 0);
+    assert_eq!(late(ManualMarkedAsRolledBack, Operation::Ruling), 0);
+    assert_eq!(late(RolledBack, Operation::Release), 1);
+}
