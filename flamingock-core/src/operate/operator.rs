@@ -160,10 +160,11 @@ impl Operator {
         self.app.operated(async |run| run.tag(name, operator).await).await
     }
 
-    /// Takes the lock from whoever holds it, and records that. [`None`] when it was free.
+    /// Takes the lock from whoever holds it, and records that. Waits for nobody: whoever waits for the lock
+    /// may have it when this returns. [`None`] when it was free.
     ///
     /// # Errors
-    /// `Refused` without a reason.
+    /// `Refused` without a reason; `LeaseLost` when another took office in the same moment.
     pub async fn unlock(
         &self,
         reason: &str,

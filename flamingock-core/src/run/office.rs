@@ -39,7 +39,7 @@ impl<'a> Run<'a> {
         }
     }
 
-    async fn office(&self, token: FencingToken) -> Result<Office, Stop> {
+    pub(super) async fn office(&self, token: FencingToken) -> Result<Office, Stop> {
         let settings = &self.app.settings;
         let execution = Execution { id: self.execution.clone(), owner: settings.owner.clone() };
         let take = || self.app.store.take_office(&settings.history, token, &execution);

@@ -7,7 +7,7 @@ use super::journal::{Journal, Remark};
 use super::lease::HeldLease;
 use super::permit::{permitted, said};
 use super::within::retrying;
-use crate::audit::{AuditEntry, AuditState, EntryFilter, Evidence, Operation};
+use crate::audit::{AuditEntry, AuditState, EntryFilter, Evidence, Office, Operation};
 use crate::builder::Flamingock;
 use crate::error::{RunError, Stop};
 use crate::lock::Holder;
@@ -188,32 +188,26 @@ impl Run<'_> {
     ) -> Result<Option<(Holder, AuditEntry)>, Stop> {
         self.must_be_known().await?;
         required("reason", reason)?;
-        let limit = self.app.settings.operation_timeout;
-        let held = self.holder().await?;
-        if held.is_none() {
-            return Ok(None);
-        }
-        let history = &self.app.settings.history;
-        let broken = retrying(limit, "break lock", || self.app.lock.break_lock(history)).await;
-        let broken = broken.map_err(|error| self.store_stop(error))?;
-        let Some(holder) = broken.or(held) else { return Ok(None) };
-        // With a lock that lives elsewhere, taking office is what puts its holder out of it.
-        let lease = self.lock().await?;
-        let recorded = self.unlocked(&lease, &holder, (reason, operator)).await;
-        lease.release().await;
-        Ok(Some((holder, recorded?)))
-    }
-
-    async fn unlocked(
-        &mut self,
-        lease: &HeldLease,
-        holder: &Holder,
-        (reason, operator): (&str, &str),
-    ) -> Result<AuditEntry, Stop> {
-        let mut journal = self.journal(lease).await?;
-        let Holder { owner, execution, since, .. } = holder;
+        let Some(held) = self.holder().await? else { return Ok(None) };
+        // Recorded while the lock is still held: once it is free, whoever waits for it is quicker. With a lock
+        // that lives elsewhere, taking office is also what puts its holder out of it.
+        let mut journal = self.journal_of(self.office(held.token).await?);
+        let Holder { owner, execution, since, .. } = &held;
         let what = format!("broke the lock of {owner}, held since {since} (run {execution})");
-        self.write(&mut journal, None, Remark::plain(Operation::Unlock, operator, reason), Some(&what)).await
+        let remark = Remark::plain(Operation::Unlock, operator, reason);
+        let entry = self.write(&mut journal, None, remark, Some(&what)).await?;
+        // Out of office, its holder may have let go of it: then it is another's by now.
+        if self.holder().await?.is_some_and(|now| now.execution == held.execution) {
+            let (limit, history) = (self.app.settings.operation_timeout, &self.app.settings.history);
+            let broken = retrying(limit, "break lock", || self.app.lock.break_lock(history)).await;
+            broken.map_err(|error| {
+                let (stop, sequence) = (self.store_stop(error), entry.sequence);
+                stop.with(format_args!(
+                    "{owner} is out of office (entry {sequence}), but has the lock: try again"
+                ))
+            })?;
+        }
+        Ok(Some((held, entry)))
     }
 
     // ---- what they share ----
@@ -236,8 +230,11 @@ impl Run<'_> {
     }
 
     async fn journal(&self, lease: &HeldLease) -> Result<Journal<'_>, Stop> {
-        let office = self.take_office(lease).await?;
-        Ok(Journal::new(self.app.store.as_ref(), &self.app.settings, office))
+        Ok(self.journal_of(self.take_office(lease).await?))
+    }
+
+    fn journal_of(&self, office: Office) -> Journal<'_> {
+        Journal::new(self.app.store.as_ref(), &self.app.settings, office)
     }
 
     /// One entry, durable. What is about no change leaves complete pipelines complete.

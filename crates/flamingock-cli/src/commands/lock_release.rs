@@ -23,7 +23,7 @@ pub(crate) struct Args {
 }
 
 pub(crate) async fn run(session: &Session, args: Args) -> Result<Done> {
-    let operator = session.waiting_operator(std::time::Duration::from_secs(10)).await?;
+    let operator = session.operator().await?;
     let (_, holder) = operator.holder().await?;
     if let (Some(holder), false) = (&holder, args.force) {
         let left = holder.remaining.map_or(String::new(), |left| {

@@ -179,7 +179,7 @@ impl LockStore for Faulty<Arc<dyn LockStore>> {
     }
 
     async fn break_lock(&self, history: &History) -> Result<Option<Holder>, BackendError> {
-        self.inner.break_lock(history).await
+        self.faults.around("break lock", self.inner.break_lock(history)).await
     }
 
     async fn dedicated(&self) -> Result<Arc<dyn LockStore>, BackendError> {
