@@ -6,7 +6,7 @@ use super::journal::{Journal, Line};
 use super::lease::HeldLease;
 use super::stage::change_report;
 use super::step::{Direction, Ended, Step};
-use crate::audit::{AuditEntry, AuditState, EntryFilter, Evidence, Operation};
+use crate::audit::{AuditEntry, AuditState, EntryFilter, Evidence, Operation, TxStrategy};
 use crate::builder::Flamingock;
 use crate::change::Method;
 use crate::error::{RunError, RunErrorKind, Stop};
@@ -42,8 +42,8 @@ impl Flamingock {
     /// The next run applies them again, unless the code no longer has them.
     ///
     /// # Errors
-    /// Before anything is undone, when one of them is not known, is not applied, or has no
-    /// `#[rollback]`; and as [`run`](Self::run).
+    /// Before anything is undone, when one of them is not known, is not applied, has no `#[rollback]`, or is on
+    /// another target than the one that the code now gives it; and as [`run`](Self::run).
     pub async fn undo(&self, ids: &[&str]) -> Result<Report, RunError> {
         let changes = ids.iter().map(|id| (*id).to_owned()).collect();
         self.undo_with(&Undo { changes, ..Undo::default() }).await
@@ -212,7 +212,12 @@ impl Run<'_> {
             }
             let rollback = change.rollback.as_ref();
             let applied_by = self.applied_by(&latest).await?.sequence;
-            match (is_applied(&latest) || has_a_part(change, &latest), rollback) {
+            let has_it = is_applied(&latest) || has_a_part(change, &latest);
+            if has_it && let Some(elsewhere) = self.elsewhere(change, &latest) {
+                refused.push(elsewhere);
+                continue;
+            }
+            match (has_it, rollback) {
                 (true, Some(_)) => {
                     chosen.push(Undoable { stage, change, rollback, latest, applied_by });
                 }
@@ -232,6 +237,25 @@ impl Run<'_> {
         }
         chosen.sort_by_key(|undoable| std::cmp::Reverse(undoable.applied_by));
         Ok(chosen)
+    }
+
+    /// Why a change is not undone where the code has it now: by its entry it is on another target. One that
+    /// was only renamed is still the same.
+    fn elsewhere(&self, change: &PipelineChange, entry: &AuditEntry) -> Option<String> {
+        let (id, now, was) = (&change.id, self.target(change), &entry.target_system);
+        let same_place = !entry.target_address.is_empty()
+            && (entry.target_kind.as_str(), &entry.target_address) == (now.kind(), &now.address());
+        if was == now.id() || (same_place && !self.app.targets.contains_key(was)) {
+            return None;
+        }
+        Some(format!(
+            "`{id}` is on target system `{was}` ({}), but the code now has it on `{}` ({}): give it back `{was}` \
+             and undo it there, or take it back by hand and say so with \
+             `flamingock audit fix -c {id} -r ROLLED_BACK --override --reason ..`",
+            place(&entry.target_kind, &entry.target_address),
+            now.id(),
+            place(now.kind(), &now.address()),
+        ))
     }
 
     /// The entry by which a change became applied; its newest one, where it is not. An undo that failed
@@ -266,6 +290,10 @@ impl Run<'_> {
     }
 }
 
+fn place(kind: &str, address: &str) -> String {
+    if address.is_empty() { kind.to_owned() } else { format!("{kind}, {address}") }
+}
+
 fn is_rolled_back(entry: &AuditEntry) -> bool {
     matches!(entry.state, Some(AuditState::RolledBack | AuditState::ManualMarkedAsRolledBack))
 }
@@ -273,5 +301,5 @@ fn is_rolled_back(entry: &AuditEntry) -> bool {
 /// Whether the target may have a part of it that the change's compensation removes. Where there is a
 /// transaction, its marker settles that instead.
 fn has_a_part(change: &PipelineChange, entry: &AuditEntry) -> bool {
-    change.mode == Mode::Plain && is_uncertain(entry)
+    change.mode == Mode::Plain && entry.tx_strategy == TxStrategy::NonTx && is_uncertain(entry)
 }

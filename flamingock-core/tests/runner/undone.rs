@@ -3,8 +3,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::support::{House, count, on_db, on_flags, orders, put};
+use crate::support::{House, count, on_db, on_flags, orders, plain, put};
 use flamingock_core::change::Change;
+use flamingock_core::memory::MemoryTarget;
 use flamingock_core::operate::{Operator, Resolution, Ruling, UndoSelection};
 use flamingock_core::report::RunStatus;
 use flamingock_core::{Flamingock, RunErrorKind};
@@ -107,4 +108,50 @@ async fn a_ruling_about_a_failed_undo_leaves_the_change_where_it_was_and_one_abo
     app.rule(&rule("a", Resolution::RolledBack), wait).await.expect("rules");
     app.rule(&rule("a", Resolution::Applied), wait).await.expect("rules");
     assert_eq!(selected(&app, UndoSelection::Last(1)).await, ["a"], "it was not applied in between");
+}
+
+#[tokio::test]
+async fn a_change_is_undone_only_on_the_target_that_has_it() {
+    let house = House::new();
+    house
+        .app([put("a", "1"), plain("b", "2", |_| Err("half done".into()))])
+        .run()
+        .await
+        .expect_err("b fails");
+    let (mut a, mut b) = (put("a", "1"), put("b", "2"));
+    for change in [&mut a, &mut b] {
+        change.target_system = "other".to_owned();
+        change.rollback = Some(on_db(|db| Ok(db.put("undone", "here")?)));
+    }
+    b.transactional = Some(false);
+    let other = MemoryTarget::new("other");
+    let app = house.builder([a, b]).target(other.clone()).build().expect("is wired");
+    let error = app.undo(&["a", "b"]).await.expect_err("the target that has them is not asked");
+    assert_eq!(error.kind(), RunErrorKind::Refused);
+    let text = error.to_string();
+    assert!(
+        text.contains("`a` is on target system `db` (memory, memory:db), but the code now has it on `other`")
+    );
+    assert!(text.contains("`b` is on target system `flags` (memory, memory:flags)"), "{text}");
+    assert_eq!((other.get("undone"), house.db.get("a").as_deref()), (None, Some("applied")));
+    assert_eq!(house.log().await.len(), 4, "nothing was recorded");
+}
+
+#[tokio::test]
+async fn a_change_is_undone_on_its_target_also_when_that_has_a_new_name() {
+    let house = House::new();
+    let app = |target: &str| {
+        let mut change = count("a", "1");
+        change.target_system = target.to_owned();
+        change.rollback = Some(on_flags(|flags| {
+            flags.remove("a");
+            Ok(())
+        }));
+        let target = house.flags.target(target).at("https://flags.example");
+        let builder = Flamingock::builder().service("orders").audit_store(house.store.clone());
+        builder.target(target).change(change).build().expect("is wired")
+    };
+    app("flags").run().await.expect("applies");
+    app("toggles").undo(&["a"]).await.expect("undoes");
+    assert_eq!(house.flags.get("a"), None);
 }
