@@ -9,11 +9,12 @@ use crate::report::Report;
 
 impl Flamingock {
     /// Applies a part of what is pending, or exactly what was planned; [`run`](Self::run) when nothing
-    /// is narrowed. The mode of the builder does not count.
+    /// is narrowed. Mode and `enabled` of the builder do not count: somebody has asked for it.
     ///
     /// # Errors
-    /// `Refused` when a stage or change is not known, or when audit or pipeline are no longer those of
-    /// the plan; and as [`run`](Self::run).
+    /// `Refused` when a stage or change is not known, when [`until`](Only::until) is in a stage that is left
+    /// out, or when audit or pipeline are no longer those of the plan and not everything is applied; and as
+    /// [`run`](Self::run).
     pub async fn apply_only(&self, only: &Only) -> Result<Report, RunError> {
         self.asked_by(only.operator.as_deref(), None)
             .observed(async |run| {

@@ -221,11 +221,14 @@ impl Run<'_> {
         }
         let pending: Vec<&str> = plan.pending().collect();
         let issues: Vec<&str> = plan.issues().map(|issue| issue.change.as_str()).collect();
-        let mut message = format!("{} change(s) are pending: {}", pending.len(), pending.join(", "));
-        if !issues.is_empty() {
-            message = format!("{message}; {} are uncertain: {}", issues.len(), issues.join(", "));
+        let mut found = Vec::new();
+        for (what, changes) in [("pending", pending), ("uncertain", issues)] {
+            if !changes.is_empty() {
+                found.push(format!("{} change(s) are {what}: {}", changes.len(), changes.join(", ")));
+            }
         }
-        Err(Stop::new(RunErrorKind::Pending, format!("{message}. Mode `check` applies nothing")))
+        let message = format!("{}. Mode `check` applies nothing", found.join("; "));
+        Err(Stop::new(RunErrorKind::Pending, message))
     }
 
     async fn wait(&mut self, timeout: Duration) -> Result<RunStatus, Stop> {

@@ -66,8 +66,13 @@ async fn a_check_says_what_is_pending_and_what_is_uncertain() {
     let error = check(&house, [broken()]).run().await.expect_err("is pending");
     assert!(!error.to_string().contains("uncertain"), "{error}");
     house.app([broken()]).run().await.expect_err("fails");
+    let error = check(&house, [broken()]).run().await.expect_err("is uncertain");
+    assert!(error.to_string().starts_with("1 change(s) are uncertain: a. Mode"), "{error}");
     let error = check(&house, [broken(), put("b", "2")]).run().await.expect_err("is pending");
-    assert!(error.to_string().contains("1 change(s) are pending: b; 1 are uncertain: a"), "{error}");
+    assert!(
+        error.to_string().contains("1 change(s) are pending: b; 1 change(s) are uncertain: a"),
+        "{error}"
+    );
 }
 
 /// How many releases the next start of is one read.
