@@ -2,7 +2,7 @@ use proc_macro2::{Delimiter, Group, TokenStream, TokenTree};
 
 use super::uses;
 
-/// The tokens without what rustfmt adds, removes or reorders, and without documentation.
+/// The tokens without what rustfmt adds, removes or reorders, and without documentation and lint attributes.
 ///
 /// Spaces between the characters of an operator do not count either: rustfmt turns `& &a` into `&&a`.
 pub(crate) fn normal_form(tokens: TokenStream) -> Vec<u8> {
@@ -28,7 +28,7 @@ impl Form {
         let sequence = Sequence::new(delimiter, within, &tokens);
         let mut at = 0;
         while let Some(token) = tokens.get(at) {
-            if let Some(after) = sequence.after_documentation(at) {
+            if let Some(after) = sequence.after_remark(at) {
                 at = after;
                 continue;
             }
@@ -61,10 +61,10 @@ impl Form {
         let (open, close) = match delimiter {
             // rustfmt writes `vec![..]` whatever it finds.
             _ if around.is_vec(at) => ("[", "]"),
-            _ if is_lone(group) => {
+            _ if around.is_droppable(at) && is_lone(group) => {
                 // What is left stands among the arms, like an expression that had no braces.
                 let within = if around.has_arms() { Within::Arms } else { within };
-                return self.sequence(delimiter, within, group.stream());
+                return self.sequence(delimiter, within, unwrapped(group));
             }
             Delimiter::Parenthesis => ("(", ")"),
             Delimiter::Brace => ("{", "}"),
@@ -77,8 +77,7 @@ impl Form {
     }
 }
 
-/// Whether the delimiters of a group are left out: braces around a lone expression, which rustfmt
-/// adds and removes after `=>`, after `|..|` and in `use`, and doubled parentheses.
+/// Whether the delimiters of a group say nothing: braces around a lone expression, and doubled parentheses.
 fn is_lone(group: &Group) -> bool {
     let tokens = visible(group.stream());
     match group.delimiter() {
@@ -97,6 +96,17 @@ fn is_lone(group: &Group) -> bool {
         Delimiter::Bracket | Delimiter::None => false,
     }
 }
+
+/// What is in a group, or in the braces that are all that is in it.
+fn unwrapped(group: &Group) -> TokenStream {
+    match &visible(group.stream())[..] {
+        [TokenTree::Group(inner)] if is_braces(inner) && is_lone(inner) => unwrapped(inner),
+        _ => group.stream(),
+    }
+}
+
+/// Attributes that change nothing of what the code does.
+const REMARKS: [&str; 6] = ["allow", "deny", "doc", "expect", "forbid", "warn"];
 
 /// Words before an expression, a pattern or a type, which may be a tuple.
 const EXPRESSION_FOLLOWS: [&str; 12] =
@@ -219,8 +229,26 @@ impl<'a> Sequence<'a> {
         }
     }
 
-    /// Where `#[doc = ".."]` or `#![doc = ".."]` ends, if it begins here.
-    fn after_documentation(&self, at: usize) -> Option<usize> {
+    /// Whether rustfmt adds and removes the delimiters at `at` where they say nothing: parentheses, and braces
+    /// after `=>`, after `|..|` and in `use`. Other braces, as of a loop or an `if`, always mean something.
+    fn is_droppable(&self, at: usize) -> bool {
+        let next = self.tokens.get(at + 1);
+        let is_next = |one: char| next.is_some_and(|next| is_punct(next, one));
+        match &self.tokens[..=at] {
+            [.., TokenTree::Group(group)] if !is_braces(group) => true,
+            // What goes on after the braces is about all that is in them: `{ a + b }.abs()`.
+            [.., equals, arrow, _] if is_punct(equals, '=') && is_punct(arrow, '>') => {
+                !is_next('.') && !is_next('?')
+            }
+            [.., pipe, _] if is_punct(pipe, '|') => next.is_none() || is_next(',') || is_next(';'),
+            [.., first, second, _] if is_punct(first, ':') => is_punct(second, ':'),
+            [.., word, _] => is_word(word, &["use"]),
+            _ => false,
+        }
+    }
+
+    /// Where documentation or a lint attribute ends, with `#[..]` or `#![..]`, if it begins here.
+    fn after_remark(&self, at: usize) -> Option<usize> {
         let [hash, rest @ ..] = &self.tokens[at..] else { return None };
         if !is_punct(hash, '#') {
             return None;
@@ -231,8 +259,8 @@ impl<'a> Sequence<'a> {
         };
         let TokenTree::Group(group) = rest.first()? else { return None };
         let first = group.stream().into_iter().next();
-        let is_documentation = matches!(first, Some(TokenTree::Ident(word)) if word == "doc");
-        (group.delimiter() == Delimiter::Bracket && is_documentation).then_some(group_at + 1)
+        let is_remark = first.is_some_and(|word| is_word(&word, &REMARKS));
+        (group.delimiter() == Delimiter::Bracket && is_remark).then_some(group_at + 1)
     }
 
     /// Whether parentheses here belong to a call, a signature or a macro: no tuple is meant.

@@ -48,6 +48,14 @@ fn comments_and_layout_do_not_count() {
 }
 
 #[test]
+fn lint_attributes_do_not_count() {
+    same("#[allow(clippy::x, reason = \"y\")] fn f() { g(); }", "fn f() { g(); }");
+    same("#[expect(unused)] let a = b; f()", "let a = b; f()");
+    same("mod a { #![deny(x)] fn f() { g(); } }", "mod a { fn f() { g(); } }");
+    differ("#[cfg(unix)] f()", "f()");
+}
+
+#[test]
 fn trailing_commas_do_not_count() {
     same("f(a, b,)", "f(a, b)");
     same("[a, b,]", "[a, b]");
@@ -85,6 +93,27 @@ fn braces_around_a_lone_expression_do_not_count() {
     same("match x { A => { B::<C, D>::e() } }", "match x { A => B::<C, D>::e(), }");
     same("f(|x| { g(x) })", "f(|x| g(x))");
     same("f(move || { { g() } })", "f(move || g())");
+}
+
+#[test]
+fn braces_of_imports_do_not_count() {
+    same("pub use a::{b}; f()", "pub use a::b; f()");
+    same("pub use {a}; f()", "pub use a; f()");
+}
+
+#[test]
+fn what_moves_into_or_out_of_a_block_counts() {
+    differ(
+        "for t in tables { for c in t { x(); } for i in y { z(); } }",
+        "for t in tables { for c in t { x(); } } for i in y { z(); }",
+    );
+    differ("if a { if b { x(); } if c { y(); } }", "if a { if b { x(); } } if c { y(); }");
+    differ("if a { if b { x } else { y } }", "if a { if b { x } } else { y }");
+    differ("loop { if a { break; } if b { c(); } }", "loop { if a { break; } } if b { c(); }");
+    differ("while a { if b { c(); } }", "while a {} if b { c(); }");
+    differ("let a = { if b { c } else { d } };", "let a = if b { c } else { d };");
+    differ("match x { A => { a + b }.abs() }", "match x { A => a + b.abs() }");
+    differ("f(|x| { a + x }.abs())", "f(|x| a + x.abs())");
 }
 
 #[test]
