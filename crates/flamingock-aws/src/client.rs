@@ -6,6 +6,9 @@ use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_smithy_http_client::tls::Provider;
 use aws_smithy_http_client::tls::rustls_provider::CryptoMode;
 use aws_smithy_runtime_api::client::http::SharedHttpClient;
+use aws_types::service_config::ServiceConfigKey;
+
+use crate::url::check_endpoint;
 
 /// How often a request is sent that was throttled or not answered, unless the client says otherwise.
 const ATTEMPTS: u32 = 5;
@@ -61,4 +64,69 @@ pub async fn configuration(region: Option<&str>, endpoint: Option<&str>, limits:
         loader = loader.endpoint_url(endpoint);
     }
     loader.load().await
+}
+
+/// Where the requests to a service such as `S3` go, if not to Amazon: what was said when this was loaded,
+/// or else what environment and profile name for this service or for all.
+///
+/// # Errors
+/// In words, without the endpoint, when it is no address, or has credentials in it.
+pub fn endpoint(configuration: &SdkConfig, service: &str) -> Result<Option<String>, String> {
+    // In the order of the SDK, which does not tell.
+    let key = ServiceConfigKey::builder().service_id(service).env("AWS_ENDPOINT_URL").profile("endpoint_url");
+    let key = key.build().ok().filter(|_| !configuration.get_origin("endpoint_url").is_client_config());
+    let own = key.and_then(|key| configuration.service_config()?.load_config(key));
+    let endpoint = own.or_else(|| configuration.endpoint_url().map(str::to_owned));
+    endpoint.as_deref().map_or(Ok(()), check_endpoint).map_err(|problem| {
+        let service = service.to_uppercase().replace(' ', "_");
+        format!(
+            "{problem}; look at AWS_ENDPOINT_URL, AWS_ENDPOINT_URL_{service} and endpoint_url of the profile"
+        )
+    })?;
+    Ok(endpoint)
+}
+
+#[cfg(test)]
+mod tests {
+    use aws_types::origin::Origin;
+    use aws_types::service_config::LoadServiceConfig;
+
+    use super::*;
+
+    /// What the environment names for S3.
+    #[derive(Debug)]
+    struct Environment(&'static str);
+
+    impl LoadServiceConfig for Environment {
+        fn load_config(&self, key: ServiceConfigKey<'_>) -> Option<String> {
+            (key.service_id() == "S3" && key.env() == "AWS_ENDPOINT_URL").then(|| self.0.to_owned())
+        }
+    }
+
+    #[test]
+    fn an_endpoint_is_of_the_service_or_of_all() {
+        let all = || SdkConfig::builder().endpoint_url("http://all");
+        let own = || all().service_config(Environment("http://own"));
+        let mut told = own();
+        told.insert_origin("endpoint_url", Origin::shared_config());
+        for (configuration, service, expected) in [
+            (SdkConfig::builder().build(), "S3", None),
+            (all().build(), "S3", Some("http://all")),
+            (own().build(), "S3", Some("http://own")),
+            (own().build(), "DynamoDB", Some("http://all")),
+            (told.build(), "S3", Some("http://all")),
+        ] {
+            assert_eq!(endpoint(&configuration, service).unwrap().as_deref(), expected, "{configuration:?}");
+        }
+    }
+
+    #[test]
+    fn an_endpoint_with_credentials_is_refused_and_not_shown() {
+        let all = SdkConfig::builder().endpoint_url("http://key:hunter2@host").build();
+        let own = SdkConfig::builder().service_config(Environment("http://key:hunter2@host")).build();
+        for configuration in [all, own] {
+            let problem = endpoint(&configuration, "S3").unwrap_err();
+            assert!(problem.contains("AWS_ENDPOINT_URL_S3") && !problem.contains("hunter2"), "{problem}");
+        }
+    }
 }

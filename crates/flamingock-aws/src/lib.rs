@@ -5,6 +5,6 @@ mod client;
 mod failure;
 mod url;
 
-pub use client::{Limits, configuration, http_client, retries, timeouts};
+pub use client::{Limits, configuration, endpoint, http_client, retries, timeouts};
 pub use failure::{is_denied, presentable, unanswered};
 pub use url::{check_endpoint, encode, parameters};

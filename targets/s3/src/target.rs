@@ -54,16 +54,17 @@ impl S3Target {
     /// profile (with single sign-on), web identity, container or instance. Nothing is sent to S3 yet.
     ///
     /// # Errors
-    /// When the URL is not understood, or no region is found.
+    /// When the URL or the endpoint that the environment names is not understood, or no region is found.
     pub async fn connect(id: impl Into<String>, url: &str) -> Result<Self, BackendError> {
         let place = Place::parse(url)?;
         let configuration =
             flamingock_aws::configuration(place.region.as_deref(), place.endpoint.as_deref(), LIMITS).await;
+        let refused = |message| BackendError::new(BackendErrorKind::Misconfigured, "connect", message);
         if configuration.region().is_none() {
             let message = "no region is known: add ?region=.. to the URL, or set AWS_REGION";
-            return Err(BackendError::new(BackendErrorKind::Misconfigured, "connect", message));
+            return Err(refused(message.to_owned()));
         }
-        let endpoint = configuration.endpoint_url().map(str::to_owned);
+        let endpoint = flamingock_aws::endpoint(&configuration, "S3").map_err(refused)?;
         let builder = Builder::from(&configuration).force_path_style(endpoint.is_some());
         let client = Client::from_conf(builder.build());
         Ok(Self::over(id.into(), S3Changes::over(&client, endpoint)))
