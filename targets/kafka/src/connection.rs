@@ -189,14 +189,18 @@ impl Operation {
         self.refused_with(RDKafkaErrorCode::UnknownTopicOrPartition)
     }
 
+    /// That the admin client is to answer in time.
+    pub(crate) fn options(&self) -> AdminOptions {
+        let left = Some(self.left());
+        AdminOptions::new().request_timeout(left).operation_timeout(left)
+    }
+
     /// Asks the admin client.
     pub(crate) fn ask<T, F: Future<Output = KafkaResult<T>>>(
         &self,
         request: impl FnOnce(&AdminClient<DefaultClientContext>, &AdminOptions) -> F,
     ) -> Result<T, BackendError> {
-        let left = Some(self.left());
-        let options = AdminOptions::new().request_timeout(left).operation_timeout(left);
-        let answer = request(&self.connection.admin, &options);
+        let answer = request(&self.connection.admin, &self.options());
         Handle::current().block_on(answer).map_err(|error| self.failed(&error))
     }
 

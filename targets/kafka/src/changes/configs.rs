@@ -1,22 +1,23 @@
 use std::collections::BTreeMap;
-use std::time::Duration;
 
 use flamingock_core::change::TargetState;
 use flamingock_core::{BackendError, BackendErrorKind};
-use rdkafka::admin::{AlterConfig, ConfigEntry, ConfigSource, ResourceSpecifier};
+use futures_util::future::try_join_all;
+use rdkafka::admin::{AlterConfig, ConfigEntry, ConfigResourceResult, ConfigSource, ResourceSpecifier};
 
 use super::topic::look_at;
-use super::{KafkaChanges, about};
+use super::{KafkaChanges, LAG, about};
 use crate::connection::Operation;
 
-/// How long a broker that took a change may take to show it.
-const SHOWN: Duration = Duration::from_secs(5);
+/// What a broker shows of a topic's configs, by name.
+type Configs = BTreeMap<String, ConfigEntry>;
 
 impl KafkaChanges {
     /// Sets configs of a topic, such as `retention.ms`; the topic's other configs stay as they are.
     ///
     /// The driver can only replace all configs of a topic at once: they are read, merged, written, and read
-    /// again. So no other process should change the same topic's configs at the same time.
+    /// again. So no other process should change the same topic's configs at the same time. They are read from
+    /// every broker, and nothing is written unless all show the same.
     ///
     /// # Errors
     /// `InvalidData` when there is no such topic, or when the broker did not take over what was written;
@@ -70,15 +71,43 @@ impl KafkaChanges {
     }
 }
 
-/// All configs of a topic; none when there is no such topic, which the driver does not tell.
-pub(super) fn read(
-    operation: &Operation,
-    topic: &str,
-) -> Result<BTreeMap<String, ConfigEntry>, BackendError> {
-    let topic = ResourceSpecifier::Topic(topic);
-    let read = operation.ask(|admin, options| admin.describe_configs([&topic], options))?;
+/// All configs of a topic. Each broker answers from its own copy of them, which may be an old one: they are taken
+/// for true when all brokers show the same.
+pub(super) fn read(operation: &Operation, topic: &str) -> Result<Configs, BackendError> {
+    let (look, resource) = (operation.look(None)?, ResourceSpecifier::Topic(topic));
+    let mut shown: Vec<Configs> = Vec::new();
+    let agreed = operation.wait_for(LAG, || {
+        let metadata = look.metadata(topic)?;
+        let brokers = metadata.brokers().iter().map(|broker| broker.id());
+        let answers =
+            operation.ask(|admin, _| {
+                try_join_all(brokers.map(|broker| {
+                    admin.describe_configs([&resource], &operation.options().broker_id(broker))
+                }))
+            })?;
+        shown = answers.into_iter().map(|answer| entries(operation, answer)).collect::<Result<_, _>>()?;
+        // The driver does not tell that a broker refuses, or does not know the topic: there are no entries then. A
+        // topic without any does not exist.
+        Ok(shown.iter().all(|configs| !configs.is_empty() && own(configs).eq(own(&shown[0]))))
+    })?;
+    let nobody_shows_any = shown.iter().all(BTreeMap::is_empty);
+    match shown.pop() {
+        Some(configs) if agreed => Ok(configs),
+        _ if nobody_shows_any => Err(operation.error(
+            BackendErrorKind::Denied,
+            "no broker shows the topic's configs; grant the user `DescribeConfigs` on it",
+        )),
+        _ => Err(operation.error(
+            BackendErrorKind::Unavailable,
+            "the brokers show different configs of the topic: one of them lags behind; check that all of them run, \
+             and try again",
+        )),
+    }
+}
+
+fn entries(operation: &Operation, answer: Vec<ConfigResourceResult>) -> Result<Configs, BackendError> {
     let mut configs = BTreeMap::new();
-    for resource in read {
+    for resource in answer {
         let resource = resource.map_err(|code| operation.refused_with(code))?;
         configs.extend(resource.entries.into_iter().map(|entry| (entry.name.clone(), entry)));
     }
@@ -86,17 +115,9 @@ pub(super) fn read(
 }
 
 /// The configs that were set for this topic.
-fn own(operation: &Operation, topic: &str) -> Result<BTreeMap<String, String>, BackendError> {
-    let own = read(operation, topic)?.into_values().filter(|c| c.source == ConfigSource::DynamicTopic);
-    let value = |config: ConfigEntry| match config.value {
-        Some(value) => Ok((config.name, value)),
-        // Written back without it, it would be lost.
-        None => Err(operation.error(
-            BackendErrorKind::Denied,
-            format!("the broker does not show the value of `{}`, so that it would be lost", config.name),
-        )),
-    };
-    own.map(value).collect()
+fn own(configs: &Configs) -> impl Iterator<Item = (&str, Option<&str>)> {
+    let own = configs.values().filter(|config| config.source == ConfigSource::DynamicTopic);
+    own.map(|config| (config.name.as_str(), config.value.as_deref()))
 }
 
 fn change(
@@ -105,41 +126,53 @@ fn change(
     changes: &BTreeMap<String, Option<String>>,
 ) -> Result<(), BackendError> {
     look_at(operation, topic)?.ok_or_else(|| operation.no_topic())?;
-    let mut wanted = own(operation, topic)?;
-    let before = wanted.clone();
-    for (name, value) in changes {
-        match value {
-            Some(value) => wanted.insert(name.clone(), value.clone()),
-            None => wanted.remove(name),
-        };
-    }
-    if wanted == before {
+    let before = read(operation, topic)?;
+    if differences(&before, changes).is_empty() {
         return Ok(());
     }
     let mut alter = AlterConfig::new(ResourceSpecifier::Topic(topic));
-    alter.entries = wanted.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+    for (name, value) in own(&before).filter(|(name, _)| !changes.contains_key(*name)) {
+        let value = value.ok_or_else(|| {
+            // Written back without it, it would be lost.
+            let message = format!("the broker does not show the value of `{name}`, so that it would be lost");
+            operation.error(BackendErrorKind::Denied, message)
+        })?;
+        alter = alter.set(name, value);
+    }
+    for (name, value) in changes {
+        if let Some(value) = value {
+            alter = alter.set(name, value);
+        }
+    }
     let altered = operation.ask(|admin, options| admin.alter_configs([&alter], options))?;
     if let Some((_, code)) = altered.into_iter().find_map(Result::err) {
         return Err(operation.refused_with(code));
     }
     // The driver does not tell whether the broker refused it.
-    let mut found = BTreeMap::new();
-    let taken = operation.wait_for(SHOWN, || {
-        found = own(operation, topic)?;
-        Ok(found == wanted)
+    let mut left = Vec::new();
+    let taken = operation.wait_for(LAG, || {
+        left = differences(&read(operation, topic)?, changes);
+        Ok(left.is_empty())
     })?;
     if taken {
         return Ok(());
     }
-    let shown = |value: Option<&String>| value.map_or("the default".to_owned(), |value| format!("`{value}`"));
-    let differs: Vec<_> = wanted
-        .keys()
-        .chain(found.keys().filter(|name| !wanted.contains_key(*name)))
-        .filter(|name| wanted.get(*name) != found.get(*name))
-        .map(|name| format!("{name} is {} instead of {}", shown(found.get(name)), shown(wanted.get(name))))
-        .collect();
     Err(operation.refuse(format!(
         "the broker did not take it over: {}; check names, values and the permission to alter configs",
-        differs.join(", ")
+        left.join(", ")
     )))
+}
+
+/// What is not as it is to be.
+fn differences(found: &Configs, changes: &BTreeMap<String, Option<String>>) -> Vec<String> {
+    let found: BTreeMap<_, _> = own(found).collect();
+    let shown = |value: Option<&str>| value.map_or("the default".to_owned(), |value| format!("`{value}`"));
+    let mut differences = Vec::new();
+    for (name, wanted) in changes {
+        let (found, wanted) = (found.get(name.as_str()).copied().flatten(), wanted.as_deref());
+        if found != wanted {
+            differences.push(format!("{name} is {} instead of {}", shown(found), shown(wanted)));
+        }
+    }
+    differences
 }

@@ -10,6 +10,7 @@ mod transaction;
 
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 use flamingock_core::change::TargetState;
 
@@ -19,6 +20,9 @@ pub use offsets::Offsets;
 pub use record::Record;
 pub use topic::Topic;
 pub use transaction::KafkaTransaction;
+
+/// How long a broker may not know yet what another one knows.
+const LAG: Duration = Duration::from_secs(5);
 
 /// What changes on Kafka mostly do; take it as `&KafkaChanges`.
 ///

@@ -8,7 +8,9 @@ use flamingock_core::{BackendError, BackendErrorKind};
 use flamingock_target_kafka::{KafkaTarget, Offsets, Record, Topic};
 
 use crate::proxy;
-use crate::server::{Broker, PASSWORD, TIMEOUT, changes, committed, config, context, kafka, name, target};
+use crate::server::{
+    Broker, PASSWORD, TIMEOUT, changes, committed, config, context, kafka, name, permit, target,
+};
 
 /// How long the targets of these tests wait.
 const SHORT: Duration = Duration::from_secs(3);
@@ -56,6 +58,29 @@ pub(crate) async fn a_user_without_the_permission_is_told() {
         assert_told(&error, BackendErrorKind::Denied, &["grant the user this permission"]);
     }
     assert!(committed(&topic).await.is_empty());
+}
+
+pub(crate) async fn configs_that_are_not_shown_are_not_replaced() {
+    const ALTER_CONFIGS: u8 = 11;
+    const DESCRIBE_CONFIGS: u8 = 10;
+    const DESCRIBE: u8 = 8;
+    let owner = kafka();
+    let topic = Topic::new(name("orders")).config("cleanup.policy", "compact");
+    owner.create_topic(&topic).await.unwrap();
+    for (allow, operation) in [(true, DESCRIBE), (true, ALTER_CONFIGS), (false, DESCRIBE_CONFIGS)] {
+        permit(allow, operation, topic.name()).await;
+    }
+    let guest = changes(&target(Broker::find().unwrap().sasl("guest", PASSWORD)));
+    let set = [("retention.ms", "1000")];
+    for error in [
+        guest.set_topic_configs(topic.name(), &set).await.unwrap_err(),
+        guest.reset_topic_configs(topic.name(), &["retention.ms"]).await.unwrap_err(),
+        guest.topic_configs_state(topic.name(), &set).await.unwrap_err(),
+    ] {
+        assert_told(&error, BackendErrorKind::Denied, &["grant the user `DescribeConfigs`", topic.name()]);
+    }
+    assert_eq!(owner.topic_state(&topic).await.unwrap(), TargetState::Applied);
+    assert_eq!(owner.topic_configs_state(topic.name(), &set).await.unwrap(), TargetState::NotApplied);
 }
 
 pub(crate) async fn a_broker_that_is_not_there_is_told_in_time() {

@@ -75,6 +75,7 @@ fn main() -> ExitCode {
     cases!(suite, failures:
         wrong_credentials_are_told_at_once,
         a_user_without_the_permission_is_told,
+        configs_that_are_not_shown_are_not_replaced,
         a_broker_that_is_not_there_is_told_in_time,
         a_broker_that_does_not_answer_is_told_in_time,
         a_host_that_is_unknown_is_told,

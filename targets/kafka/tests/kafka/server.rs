@@ -14,6 +14,7 @@ use flamingock_target_kafka::rdkafka::message::Message;
 use flamingock_target_kafka::rdkafka::util::Timeout;
 use flamingock_target_kafka::rdkafka::{Offset, TopicPartitionList};
 use flamingock_target_kafka::{KafkaChanges, KafkaTarget};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
 /// What no address, error or debug output may show.
 pub(crate) const PASSWORD: &str = "s3cret";
@@ -87,6 +88,36 @@ pub(crate) fn name(what: &str) -> String {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_micros();
     let next = NEXT.fetch_add(1, Ordering::Relaxed);
     format!("{what}-{}-{now}-{next}", std::process::id())
+}
+
+/// Allows the user `guest` an operation on a topic, or forbids it. In Kafka's own protocol, as the driver cannot ask
+/// for it.
+pub(crate) async fn permit(allow: bool, operation: u8, topic: &str) {
+    const CREATE_ACLS: [u8; 4] = [0, 30, 0, 1];
+    let text = |text: &str| [&u16::try_from(text.len()).unwrap().to_be_bytes(), text.as_bytes()].concat();
+    let (correlation, client, one) = ([0; 4], text(""), 1_u32.to_be_bytes());
+    let (a_topic, literally, from_any_host) = ([2], [3], text("*"));
+    let permission = [operation, if allow { 3 } else { 2 }];
+    let request = [
+        &CREATE_ACLS[..],
+        &correlation,
+        &client,
+        &one,
+        &a_topic,
+        &text(topic),
+        &literally,
+        &text("User:guest"),
+        &from_any_host,
+        &permission,
+    ];
+    let request = request.concat();
+    let mut broker = tokio::net::TcpStream::connect(Broker::find().unwrap().plain).await.unwrap();
+    broker.write_u32(u32::try_from(request.len()).unwrap()).await.unwrap();
+    broker.write_all(&request).await.unwrap();
+    let mut answer = vec![0; usize::try_from(broker.read_u32().await.unwrap()).unwrap()];
+    broker.read_exact(&mut answer).await.unwrap();
+    // After the correlation, a pause to take and the count: the result of the only one.
+    assert_eq!(answer[12..14], [0, 0], "{answer:?}");
 }
 
 /// A change of a service, in a run with this token.
