@@ -184,11 +184,6 @@ impl Operation {
         self.failed(&KafkaError::AdminOp(code))
     }
 
-    /// That there is no such topic.
-    pub(crate) fn no_topic(&self) -> BackendError {
-        self.refused_with(RDKafkaErrorCode::UnknownTopicOrPartition)
-    }
-
     /// That the admin client is to answer in time.
     pub(crate) fn options(&self) -> AdminOptions {
         let left = Some(self.left());

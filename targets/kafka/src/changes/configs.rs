@@ -5,7 +5,7 @@ use flamingock_core::{BackendError, BackendErrorKind};
 use futures_util::future::try_join_all;
 use rdkafka::admin::{AlterConfig, ConfigEntry, ConfigResourceResult, ConfigSource, ResourceSpecifier};
 
-use super::topic::look_at;
+use super::topic::expect;
 use super::{KafkaChanges, LAG, about};
 use crate::connection::Operation;
 
@@ -49,7 +49,7 @@ impl KafkaChanges {
             configs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
         let name = topic.to_owned();
         let state = move |operation: &Operation| {
-            look_at(operation, &name)?.ok_or_else(|| operation.no_topic())?;
+            expect(&operation.look(None)?, &name)?;
             let found = read(operation, &name)?;
             let has = |(name, value): &&(String, String)| {
                 found.get(name).is_some_and(|config| config.value.as_ref() == Some(value))
@@ -125,7 +125,7 @@ fn change(
     topic: &str,
     changes: &BTreeMap<String, Option<String>>,
 ) -> Result<(), BackendError> {
-    look_at(operation, topic)?.ok_or_else(|| operation.no_topic())?;
+    expect(&operation.look(None)?, topic)?;
     let before = read(operation, topic)?;
     if differences(&before, changes).is_empty() {
         return Ok(());

@@ -59,9 +59,7 @@ impl Marks {
     pub(super) fn done(&self, look: &Look<'_>) -> Result<usize, BackendError> {
         let mut list = TopicPartitionList::new();
         for topic in &self.topics {
-            super::topic::find(look, topic)?.ok_or_else(|| {
-                look.operation.refuse(format!("there is no topic `{topic}`: create it first"))
-            })?;
+            super::topic::expect(look, topic)?;
             list.add_partition(topic, 0);
         }
         let text = self.text(Meaning::Done);

@@ -8,7 +8,7 @@ use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::{Offset, TopicPartitionList};
 
 use super::KafkaChanges;
-use super::topic::find;
+use super::topic::expect;
 use crate::connection::{Look, Operation};
 
 /// Where a consumer group is to go on reading a topic.
@@ -131,8 +131,7 @@ fn refused(operation: &Operation, error: &KafkaError) -> BackendError {
 }
 
 fn partitions(look: &Look<'_>, topic: &str) -> Result<i32, BackendError> {
-    let found = find(look, topic)?.ok_or_else(|| look.operation.no_topic())?;
-    Ok(found.partitions)
+    Ok(expect(look, topic)?.partitions)
 }
 
 /// The offsets that are meant.

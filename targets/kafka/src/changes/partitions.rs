@@ -5,8 +5,8 @@ use flamingock_core::change::TargetState;
 use rdkafka::admin::NewPartitions;
 use rdkafka::error::RDKafkaErrorCode;
 
-use super::topic::{find, look_at};
-use super::{KafkaChanges, about};
+use super::topic::{expect, find, reach};
+use super::{KafkaChanges, LAG, about};
 use crate::connection::Operation;
 
 impl KafkaChanges {
@@ -29,7 +29,7 @@ impl KafkaChanges {
     pub async fn partitions_state(&self, topic: &str, total: i32) -> Result<TargetState, BackendError> {
         let name = topic.to_owned();
         let state = move |operation: &Operation| {
-            let found = look_at(operation, &name)?.ok_or_else(|| operation.no_topic())?;
+            let found = expect(&operation.look(None)?, &name)?;
             Ok(match found.partitions {
                 partitions if partitions == total => TargetState::Applied,
                 partitions if partitions < total => TargetState::NotApplied,
@@ -41,25 +41,28 @@ impl KafkaChanges {
 }
 
 fn add(operation: &Operation, topic: &str, total: i32) -> Result<(), BackendError> {
-    let found = look_at(operation, topic)?.ok_or_else(|| operation.no_topic())?;
-    if found.partitions == total {
+    let look = reach(operation, topic)?;
+    let new = NewPartitions::new(topic, usize::try_from(total).unwrap_or_default());
+    let added = operation.ask(|admin, options| admin.create_partitions([&new], options))?;
+    let limit = match added.into_iter().find_map(Result::err) {
+        None => Duration::MAX,
+        // It has so many already, or more: also a broker that lags behind knows soon.
+        Some((_, RDKafkaErrorCode::InvalidPartitions)) => LAG,
+        Some((_, code)) => return Err(operation.refused_with(code)),
+    };
+    let mut partitions = 0;
+    let there = operation.wait_for(limit, || {
+        let found = find(&look, topic)?;
+        partitions = found.as_ref().map_or(0, |found| found.partitions);
+        Ok(partitions == total && found.is_some_and(|found| found.ready))
+    })?;
+    if there {
         return Ok(());
     }
-    if found.partitions > total {
+    if partitions > total {
         return Err(operation.refuse(format!(
-            "it has {} partitions, and {total} are asked for: Kafka cannot take any away",
-            found.partitions
+            "it has {partitions} partitions, and {total} are asked for: Kafka cannot take any away"
         )));
     }
-    let count = usize::try_from(total).unwrap_or_default();
-    let new = NewPartitions::new(topic, count);
-    let added = operation.ask(|admin, options| admin.create_partitions([&new], options))?;
-    if let Some((_, code)) = added.into_iter().find_map(Result::err) {
-        return Err(operation.refused_with(code));
-    }
-    let look = operation.look(None)?;
-    let there = operation.wait_for(Duration::MAX, || {
-        Ok(find(&look, topic)?.is_some_and(|found| found.ready && found.partitions >= total))
-    })?;
-    if there { Ok(()) } else { Err(operation.refused_with(RDKafkaErrorCode::LeaderNotAvailable)) }
+    Err(operation.refused_with(RDKafkaErrorCode::LeaderNotAvailable))
 }

@@ -6,7 +6,7 @@ use flamingock_core::change::TargetState;
 use rdkafka::admin::{NewTopic, TopicReplication};
 use rdkafka::error::RDKafkaErrorCode;
 
-use super::{KafkaChanges, about};
+use super::{KafkaChanges, LAG, about};
 use crate::connection::{Look, Operation};
 
 /// A topic as it is to be. What is not said is the broker's default.
@@ -84,7 +84,7 @@ impl KafkaChanges {
     /// As for [every operation](Self).
     pub async fn topic_state(&self, topic: &Topic) -> Result<TargetState, BackendError> {
         let wanted = topic.clone();
-        let state = move |operation: &Operation| match look_at(operation, &wanted.name)? {
+        let state = move |operation: &Operation| match find(&operation.look(None)?, &wanted.name)? {
             None => Ok(TargetState::NotApplied),
             Some(found) if differences(operation, &wanted, &found)?.is_empty() => Ok(TargetState::Applied),
             Some(_) => Ok(TargetState::PartiallyApplied),
@@ -100,16 +100,14 @@ impl KafkaChanges {
     /// for [every operation](Self).
     pub async fn remove_topic(&self, topic: &Topic) -> Result<(), BackendError> {
         let created = topic.clone();
-        let remove = move |operation: &Operation| {
-            let Some(found) = look_at(operation, &created.name)? else { return Ok(()) };
-            match differences(operation, &created, &found)?.as_slice() {
-                [] => delete(operation, &created.name),
-                differences => Err(operation.refuse(format!(
-                    "it is not the topic that was created, and is left alone: it has {}; \
-                     `delete_topic` deletes any topic of a name",
-                    differences.join(", ")
-                ))),
-            }
+        let remove = move |operation: &Operation| match compare(operation, &created)? {
+            None => Ok(()),
+            Some(differences) if differences.is_empty() => delete(operation, &created.name),
+            Some(differences) => Err(operation.refuse(format!(
+                "it is not the topic that was created, and is left alone: it has {}; \
+                 `delete_topic` deletes any topic of a name",
+                differences.join(", ")
+            ))),
         };
         self.connection.perform("remove topic", about("topic", &topic.name), remove).await
     }
@@ -120,10 +118,7 @@ impl KafkaChanges {
     /// As for [every operation](Self).
     pub async fn delete_topic(&self, name: &str) -> Result<(), BackendError> {
         let topic = name.to_owned();
-        let delete = move |operation: &Operation| match look_at(operation, &topic)? {
-            None => Ok(()),
-            Some(_) => delete(operation, &topic),
-        };
+        let delete = move |operation: &Operation| delete(operation, &topic);
         self.connection.perform("delete topic", about("topic", name), delete).await
     }
 
@@ -134,7 +129,7 @@ impl KafkaChanges {
     pub async fn topic_deleted_state(&self, name: &str) -> Result<TargetState, BackendError> {
         let topic = name.to_owned();
         let state = move |operation: &Operation| {
-            let gone = look_at(operation, &topic)?.is_none();
+            let gone = find(&operation.look(None)?, &topic)?.is_none();
             Ok(if gone { TargetState::Applied } else { TargetState::NotApplied })
         };
         self.connection.perform("look at topic", about("topic", name), state).await
@@ -145,45 +140,47 @@ fn create(operation: &Operation, topic: &Topic) -> Result<(), BackendError> {
     if topic.partitions.is_some_and(|count| count < 1) || topic.replication.is_some_and(|count| count < 1) {
         return Err(operation.refuse("a topic has one partition and one replica at least"));
     }
-    if let Some(found) = look_at(operation, &topic.name)? {
-        return same(operation, topic, &found);
-    }
+    let look = reach(operation, &topic.name)?;
     // -1: what the broker has as its default.
     let replication = TopicReplication::Fixed(topic.replication.unwrap_or(-1));
     let mut new = NewTopic::new(&topic.name, topic.partitions.unwrap_or(-1), replication);
     for (name, value) in &topic.configs {
         new = new.set(name, value);
     }
+    // Only the controller knows whether there is one: a broker that lags behind may still show a deleted topic.
     let created = operation.ask(|admin, options| admin.create_topics([&new], options))?;
     for (_, code) in created.into_iter().filter_map(Result::err) {
         match code {
-            // Somebody else was quicker.
             RDKafkaErrorCode::TopicAlreadyExists => {}
             code => return Err(operation.refused_with(code)),
         }
     }
-    let look = operation.look(None)?;
-    let mut found = None;
-    let there = operation.wait_for(Duration::MAX, || {
-        found = find(&look, &topic.name)?;
-        Ok(found.as_ref().is_some_and(|found| found.ready))
-    })?;
-    match found {
-        Some(found) if there => same(operation, topic, &found),
-        _ => Err(operation.refused_with(RDKafkaErrorCode::LeaderNotAvailable)),
+    let is_ready = || Ok(find(&look, &topic.name)?.is_some_and(|found| found.ready));
+    if !operation.wait_for(Duration::MAX, is_ready)? {
+        return Err(operation.refused_with(RDKafkaErrorCode::LeaderNotAvailable));
+    }
+    match compare(operation, topic)? {
+        Some(differences) if differences.is_empty() => Ok(()),
+        Some(differences) => Err(operation.refuse(format!(
+            "the topic of this name has {}; change it with `add_partitions` and `set_topic_configs`, or use another \
+             name",
+            differences.join(", ")
+        ))),
+        None => Err(operation.refused_with(RDKafkaErrorCode::LeaderNotAvailable)),
     }
 }
 
-/// That what is there is what was asked for.
-fn same(operation: &Operation, topic: &Topic, found: &Found) -> Result<(), BackendError> {
-    match differences(operation, topic, found)?.as_slice() {
-        [] => Ok(()),
-        differences => Err(operation.refuse(format!(
-            "a topic of this name is there already, and has {}; change it with `add_partitions` and \
-             `set_topic_configs`, or use another name",
-            differences.join(", ")
-        ))),
-    }
+/// In what the topic differs from its description, for as long as that may be due to a broker that lags behind.
+/// `None` when there is no such topic.
+fn compare(operation: &Operation, topic: &Topic) -> Result<Option<Vec<String>>, BackendError> {
+    let look = operation.look(None)?;
+    let mut compared = None;
+    operation.wait_for(LAG, || {
+        let found = find(&look, &topic.name)?;
+        compared = found.map(|found| differences(operation, topic, &found)).transpose()?;
+        Ok(compared.as_ref().is_some_and(Vec::is_empty))
+    })?;
+    Ok(compared)
 }
 
 /// In what the topic differs from its description.
@@ -210,6 +207,7 @@ fn differences(operation: &Operation, topic: &Topic, found: &Found) -> Result<Ve
 }
 
 fn delete(operation: &Operation, name: &str) -> Result<(), BackendError> {
+    let look = reach(operation, name)?;
     let deleted = operation.ask(|admin, options| admin.delete_topics(&[name], options))?;
     for (_, code) in deleted.into_iter().filter_map(Result::err) {
         match code {
@@ -217,18 +215,30 @@ fn delete(operation: &Operation, name: &str) -> Result<(), BackendError> {
             code => return Err(operation.refused_with(code)),
         }
     }
-    let look = operation.look(None)?;
     if operation.wait_for(Duration::MAX, || Ok(find(&look, name)?.is_none()))? {
         return Ok(());
     }
     Err(operation.refused_with(RDKafkaErrorCode::OperationTimedOut))
 }
 
-/// The topic, if there is one.
-pub(super) fn look_at(operation: &Operation, name: &str) -> Result<Option<Found>, BackendError> {
-    find(&operation.look(None)?, name)
+/// A client that has reached a broker. If not, it says why, which the admin client does not.
+pub(super) fn reach<'o>(operation: &'o Operation, name: &str) -> Result<Look<'o>, BackendError> {
+    let look = operation.look(None)?;
+    look.metadata(name)?;
+    Ok(look)
 }
 
+/// A topic that has to be there. It may be new, and the broker may not know it yet.
+pub(super) fn expect(look: &Look<'_>, name: &str) -> Result<Found, BackendError> {
+    let mut found = None;
+    look.operation.wait_for(LAG, || {
+        found = find(look, name)?;
+        Ok(found.is_some())
+    })?;
+    found.ok_or_else(|| look.operation.refuse(format!("there is no topic `{name}`: create it first")))
+}
+
+/// The topic, if the broker knows one.
 pub(super) fn find(look: &Look<'_>, name: &str) -> Result<Option<Found>, BackendError> {
     let metadata = look.metadata(name)?;
     let Some(topic) = metadata.topics().iter().find(|topic| topic.name() == name) else { return Ok(None) };

@@ -6,6 +6,8 @@ use flamingock_core::change::TargetState;
 use flamingock_core::target::{Mode, TargetSystem};
 use flamingock_core::{BackendError, BackendErrorKind};
 use flamingock_target_kafka::{KafkaTarget, Offsets, Record, Topic};
+use futures_util::FutureExt;
+use futures_util::future::join_all;
 
 use crate::proxy;
 use crate::server::{
@@ -125,18 +127,20 @@ pub(crate) async fn a_host_that_is_unknown_is_told() {
 pub(crate) async fn an_unknown_topic_is_told_and_not_created() {
     let (kafka, topic) = (kafka(), name("absent"));
     let change = context("orders", "seed", 1);
-    let one = [("retention.ms", "1")];
-    for error in [
-        kafka.add_partitions(&topic, 3).await.unwrap_err(),
-        kafka.partitions_state(&topic, 3).await.unwrap_err(),
-        kafka.set_topic_configs(&topic, &one).await.unwrap_err(),
-        kafka.reset_topic_configs(&topic, &["retention.ms"]).await.unwrap_err(),
-        kafka.topic_configs_state(&topic, &one).await.unwrap_err(),
-        kafka.reset_offsets("readers", &topic, &Offsets::Latest).await.unwrap_err(),
-        kafka.committed_offsets("readers", &topic).await.unwrap_err(),
-        kafka.produce(&change, [Record::to(&topic).value("x")]).await.unwrap_err(),
-        kafka.produced_state(&change, &[&topic]).await.unwrap_err(),
-    ] {
+    let (one, latest, topics) = ([("retention.ms", "1")], Offsets::Latest, [topic.as_str()]);
+    // At once: each of them waits for a broker that lags behind.
+    let errors = join_all([
+        kafka.add_partitions(&topic, 3).map(Result::unwrap_err).boxed(),
+        kafka.partitions_state(&topic, 3).map(Result::unwrap_err).boxed(),
+        kafka.set_topic_configs(&topic, &one).map(Result::unwrap_err).boxed(),
+        kafka.reset_topic_configs(&topic, &["retention.ms"]).map(Result::unwrap_err).boxed(),
+        kafka.topic_configs_state(&topic, &one).map(Result::unwrap_err).boxed(),
+        kafka.reset_offsets("readers", &topic, &latest).map(Result::unwrap_err).boxed(),
+        kafka.committed_offsets("readers", &topic).map(Result::unwrap_err).boxed(),
+        kafka.produce(&change, [Record::to(&topic).value("x")]).map(Result::unwrap_err).boxed(),
+        kafka.produced_state(&change, &topics).map(Result::unwrap_err).boxed(),
+    ]);
+    for error in errors.await {
         assert_told(&error, BackendErrorKind::InvalidData, &[&topic, "create", "first"]);
     }
     // The broker would create it for who does not take care.
