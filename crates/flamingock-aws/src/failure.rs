@@ -10,11 +10,11 @@ pub fn unanswered<E>(service: &str, error: &SdkError<E, HttpResponse>) -> (Backe
 where
     E: Error + 'static,
 {
-    use BackendErrorKind::{Denied, Misconfigured, Unavailable};
+    use BackendErrorKind::{Misconfigured, Unavailable};
     let causes = causes(error);
     let (kind, what) = match error {
-        _ if lacks_credentials(error) => (
-            Denied,
+        _ if let Some(kind) = without_credentials(error) => (
+            kind,
             "there are no AWS credentials, or they could not be loaded; sign in, or set them in the environment"
                 .to_owned(),
         ),
@@ -58,11 +58,19 @@ pub fn presentable(message: &str) -> &str {
     message.lines().next().unwrap_or_default().trim()
 }
 
-fn lacks_credentials(error: &(dyn Error + 'static)) -> bool {
-    // A client without a provider says so in words only.
-    error.is::<CredentialsError>()
-        || error.to_string().contains("no identity resolver")
-        || error.source().is_some_and(lacks_credentials)
+/// What it means that there are no credentials to ask with, if that is it. Of several errors the
+/// innermost knows.
+fn without_credentials(error: &(dyn Error + 'static)) -> Option<BackendErrorKind> {
+    use BackendErrorKind::{Denied, Unavailable};
+    error.source().and_then(without_credentials).or_else(|| match error.downcast_ref() {
+        Some(CredentialsError::CredentialsNotLoaded(_) | CredentialsError::InvalidConfiguration(_)) => {
+            Some(Denied)
+        }
+        // Who was asked for them failed, or was slow.
+        Some(_) => Some(Unavailable),
+        // A client without a provider says so in words only.
+        None => error.to_string().contains("no identity resolver").then_some(Denied),
+    })
 }
 
 /// The causes below, each told once. Requests, which carry a session token, are not among them.
@@ -77,4 +85,35 @@ fn causes(error: &(dyn Error + 'static)) -> String {
         cause = error.source();
     }
     told.join(": ")
+}
+
+#[cfg(test)]
+mod tests {
+    use std::convert::Infallible;
+    use std::time::Duration;
+
+    use super::*;
+    use BackendErrorKind::{Denied, Unavailable};
+
+    #[test]
+    fn only_credentials_that_are_not_there_are_denied() {
+        let late = || CredentialsError::provider_timed_out(Duration::from_secs(5));
+        let missing = || CredentialsError::not_loaded("not signed in");
+        for (error, expected) in [
+            (missing(), Denied),
+            (CredentialsError::invalid_configuration("a role of its own role"), Denied),
+            (CredentialsError::provider_error(missing()), Denied),
+            (late(), Unavailable),
+            (CredentialsError::provider_error("503 Service Unavailable"), Unavailable),
+            (CredentialsError::provider_error(late()), Unavailable),
+            (CredentialsError::not_loaded(late()), Unavailable),
+            (CredentialsError::unhandled("the connection broke"), Unavailable),
+        ] {
+            let said = format!("{error:?}");
+            let error = SdkError::<Infallible, HttpResponse>::construction_failure(error);
+            let (kind, message) = unanswered("S3", &error);
+            assert_eq!(kind, expected, "{said}");
+            assert!(message.contains("sign in"), "{message}");
+        }
+    }
 }

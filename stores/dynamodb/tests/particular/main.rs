@@ -36,6 +36,7 @@ fn main() -> ExitCode {
         credentials_that_are_missing_are_denied,
         credentials_that_cannot_be_right_are_denied,
         credentials_that_expired_are_denied,
+        credentials_whose_source_does_not_answer_are_asked_for_again,
         a_permission_that_is_missing_is_denied,
     );
     cases!(suite, store:

@@ -119,22 +119,33 @@ pub(crate) async fn credentials_that_are_missing_are_denied() {
         config.region(Region::new("eu-west-1")).endpoint_url(&endpoint)
     };
     // Nobody to ask, and nobody who knows.
-    for config in [config(), config().credentials_provider(NotSignedIn)] {
+    let missing = Without(|| CredentialsError::not_loaded("not signed in"));
+    for config in [config(), config().credentials_provider(missing)] {
         let error = head(&DynamoAuditStore::new(Client::from_conf(config.build()), "audit")).await;
         assert_eq!(error.kind(), Denied, "{error}");
         assert!(error.to_string().contains("sign in"), "{error}");
     }
 }
 
-#[derive(Debug)]
-struct NotSignedIn;
+/// Who knows them is asked over a network, and may be slow for once.
+pub(crate) async fn credentials_whose_source_does_not_answer_are_asked_for_again() {
+    let late = Without(|| CredentialsError::provider_timed_out(Duration::from_secs(5)));
+    let config = server::config(&server::endpoint().unwrap(), server::http()).credentials_provider(late);
+    let error = head(&DynamoAuditStore::new(Client::from_conf(config.build()), "audit")).await;
+    assert_eq!(error.kind(), Unavailable, "{error}");
+    assert!(error.is_temporary() && error.to_string().contains("credentials"), "{error}");
+}
 
-impl ProvideCredentials for NotSignedIn {
+/// Why there are no credentials.
+#[derive(Debug)]
+struct Without(fn() -> CredentialsError);
+
+impl ProvideCredentials for Without {
     fn provide_credentials<'a>(&'a self) -> future::ProvideCredentials<'a>
     where
         Self: 'a,
     {
-        future::ProvideCredentials::ready(Err(CredentialsError::not_loaded("not signed in")))
+        future::ProvideCredentials::ready(Err((self.0)()))
     }
 }
 
