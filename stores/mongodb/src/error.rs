@@ -80,18 +80,22 @@ pub(crate) fn is_duplicate_key(error: &Error) -> bool {
 
 /// The server's code, where the server spoke.
 pub(crate) fn code(error: &Error) -> Option<i32> {
+    said(error).map(|(code, _)| code)
+}
+
+/// The server's code and message.
+fn said(error: &Error) -> Option<(i32, &str)> {
     match error.kind.as_ref() {
-        ErrorKind::Command(error) => Some(error.code),
-        ErrorKind::Write(WriteFailure::WriteError(error)) => Some(error.code),
-        ErrorKind::Write(WriteFailure::WriteConcernError(error)) => Some(error.code),
-        ErrorKind::InsertMany(error) => error
-            .write_errors
-            .as_deref()
-            .unwrap_or_default()
-            .iter()
-            .map(|error| error.code)
-            .find(|code| !DUPLICATE_KEY.contains(code))
-            .or_else(|| error.write_concern_error.as_ref().map(|error| error.code)),
+        ErrorKind::Command(error) => Some((error.code, &error.message)),
+        ErrorKind::Write(WriteFailure::WriteError(error)) => Some((error.code, &error.message)),
+        ErrorKind::Write(WriteFailure::WriteConcernError(error)) => Some((error.code, &error.message)),
+        ErrorKind::InsertMany(error) => {
+            let errors = error.write_errors.as_deref().unwrap_or_default().iter();
+            let mut said = errors.map(|error| (error.code, error.message.as_str()));
+            let concern = error.write_concern_error.as_ref();
+            said.find(|(code, _)| !DUPLICATE_KEY.contains(code))
+                .or_else(|| concern.map(|error| (error.code, error.message.as_str())))
+        }
         _ => None,
     }
 }
@@ -123,8 +127,8 @@ fn plain(text: &str) -> String {
 
 pub(crate) fn kind(error: &Error) -> BackendErrorKind {
     use BackendErrorKind::{Corrupt, Denied, Misconfigured, Other, Unavailable};
-    if let Some(code) = code(error) {
-        let kind = kind_of_code(code);
+    if let Some((code, message)) = said(error) {
+        let kind = kind_of_code(code, message);
         let passing =
             error.contains_label(RETRYABLE_WRITE_ERROR) || error.contains_label(SYSTEM_OVERLOADED_ERROR);
         return if kind == Other && passing { Unavailable } else { kind };
@@ -144,9 +148,11 @@ pub(crate) fn kind(error: &Error) -> BackendErrorKind {
     }
 }
 
-fn kind_of_code(code: i32) -> BackendErrorKind {
+fn kind_of_code(code: i32, message: &str) -> BackendErrorKind {
     use BackendErrorKind::{Denied, InvalidData, Misconfigured, Other, Schema, StorageFull, Unavailable};
     match code {
+        // Atlas has one code for all that is its own.
+        8000 if message.contains("space quota") => StorageFull,
         // UserNotFound, Unauthorized, AuthenticationFailed, RoleNotFound, AtlasError.
         11 | 13 | 18 | 31 | 8000 => Denied,
         // The network, as one server sees another.
@@ -155,6 +161,8 @@ fn kind_of_code(code: i32) -> BackendErrorKind {
         91 | 189 | 10058 | 10107 | 11600 | 11602 | 13435 | 13436 => Unavailable,
         // Too slow, in each other's way, or not yet safe.
         24 | 46 | 50 | 64 | 112 | 133 | 134 | 251 | 262 | 391 | 462 => Unavailable,
+        // What was being read is no longer kept: CursorNotFound, QueryPlanKilled, CursorKilled.
+        43 | 175 | 237 => Unavailable,
         // InvalidBSON, KeyTooLong, a document of more than 16 MiB.
         22 | 10334 | 17280 | 17419 | 17420 => InvalidData,
         // NamespaceNotFound, CannotCreateIndex, other indexes of that name, a validator, a view.
@@ -171,7 +179,11 @@ mod tests {
     use super::*;
 
     fn command(code: i32) -> Error {
-        let answer = mongodb::bson::doc! { "code": code, "codeName": "Name", "errmsg": "text" };
+        answer(code, "text")
+    }
+
+    fn answer(code: i32, message: &str) -> Error {
+        let answer = mongodb::bson::doc! { "code": code, "codeName": "Name", "errmsg": message };
         let command = mongodb::bson::deserialize_from_document(answer).unwrap();
         ErrorKind::Command(command).into()
     }
@@ -189,6 +201,10 @@ mod tests {
             (11600, Unavailable),
             (64, Unavailable),
             (50, Unavailable),
+            (43, Unavailable),
+            (175, Unavailable),
+            (237, Unavailable),
+            (8000, Denied),
             (112, Unavailable),
             (10334, InvalidData),
             (17419, InvalidData),
@@ -203,6 +219,12 @@ mod tests {
         for (code, expected) in table {
             assert_eq!(kind(&command(code)), expected, "{code}");
         }
+    }
+
+    #[test]
+    fn a_quota_of_atlas_that_is_used_up_is_a_full_storage() {
+        let full = answer(8000, "you are over your space quota, using 513 MB of 512 MB");
+        assert_eq!(kind(&full), BackendErrorKind::StorageFull);
     }
 
     #[test]
