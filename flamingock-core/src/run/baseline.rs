@@ -9,9 +9,13 @@ use crate::error::{RunError, Stop};
 use crate::operate::Baseline;
 use crate::plan::{Verified, is_applied};
 
+/// Entries that are recorded together: not every store takes many thousand.
+const AT_ONCE: usize = 1000;
+
 impl Flamingock {
     /// Adopts an existing system: records the changes up to one as applied without running them.
-    /// Asks `#[verify]` where a change has one. Returns the entries that were written.
+    /// Asks `#[verify]` where a change has one. Returns the entries that were written. They are recorded
+    /// a thousand at a time: after an error in between, the next baseline goes on.
     ///
     /// # Errors
     /// `Refused`, and nothing is recorded, when a change among them is neither new nor applied, or its
@@ -85,6 +89,11 @@ impl Run<'_> {
             let message = format!("nothing was recorded: {}", refused.join("; "));
             return Err(Stop::refused(message));
         }
-        journal.write_all(entries).await.map_err(|error| self.append_stop(&journal, error))
+        let mut recorded = Vec::with_capacity(entries.len());
+        for entries in entries.chunks(AT_ONCE) {
+            let written = journal.write_all(entries.to_vec()).await;
+            recorded.extend(written.map_err(|error| self.append_stop(&journal, error))?);
+        }
+        Ok(recorded)
     }
 }

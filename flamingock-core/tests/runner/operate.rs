@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::support::faults::{Fate, Faults};
 use crate::support::{House, change, count, on_db, on_flags, orders, plain, put, tx, verify_flags};
 use flamingock_core::audit::{AuditState, AuditStore, Evidence, Operation};
 use flamingock_core::change::{Change, TargetState};
@@ -13,7 +14,7 @@ use flamingock_core::operate::{
 };
 use flamingock_core::pipeline::Stage;
 use flamingock_core::report::RunStatus;
-use flamingock_core::{FlamingockBuilder, History, RunErrorKind};
+use flamingock_core::{BackendErrorKind, FlamingockBuilder, History, RunErrorKind};
 
 fn operator(house: &House) -> Operator {
     Operator::new(Arc::new(house.store.clone()), Arc::new(house.store.clone()), orders())
@@ -363,6 +364,20 @@ async fn a_baseline_adopts_what_is_there_and_asks_verify() {
     let report = house.app(changes(TargetState::Applied)).run().await.expect("applies the rest");
     assert_eq!((report.changes.applied, report.changes.already_applied), (1, 2));
     assert_eq!((house.flags.get("flag"), house.db.get("a")), (None, None), "nothing was run");
+}
+
+#[tokio::test]
+async fn a_baseline_that_is_interrupted_goes_on_where_it_was() {
+    let (house, faults) = (House::new(), Faults::default());
+    let app =
+        || house.app((0..2500).map(|at| put(&format!("c{at:04}"), &format!("{at:04}")))).around(&faults);
+    let all = Baseline { to: "c2499".to_owned(), reason: None, operator: None };
+    faults.next("append", [Fate::Passes, Fate::Fails(BackendErrorKind::StorageFull)]);
+    let error = app().baseline(&all).await.expect_err("the disk is full");
+    assert_eq!((error.kind(), house.log().await.len()), (RunErrorKind::AuditStore, 1000));
+    let entries = app().baseline(&all).await.expect("adopts the rest");
+    assert_eq!((entries.len(), entries[0].change.as_str(), faults.calls("append")), (1500, "c1000", 4));
+    assert_eq!(app().run().await.expect("has nothing to do").changes.already_applied, 2500);
 }
 
 #[tokio::test]
