@@ -19,6 +19,9 @@ pub struct Question {
 pub struct Observation {
     /// The target's marker, where it was asked and has one.
     pub marker: Option<Marker>,
+    /// Why the session that a half marker names could not be ended, where that was tried: what it runs
+    /// may still take effect.
+    pub unended: Option<String>,
     /// What `#[verify]` said, where it was asked.
     pub verified: Option<Verified>,
 }
@@ -83,8 +86,6 @@ pub struct Attempt {
     pub epoch: u64,
     /// Markers that are not newer than this sequence do not count.
     pub outranks: u64,
-    /// A session in the target that is to be ended first.
-    pub end_session: Option<String>,
     /// An earlier attempt may have left something in the target: that this one did nothing does not
     /// mean that nothing is there, or, at an undo, that all of it is.
     pub over_remains: bool,
@@ -104,6 +105,9 @@ pub enum IssueReason {
     PartiallyApplied,
     /// An undo did not come to an end.
     UndoUncertain,
+    /// An earlier attempt may still be at work in the target: its session could not be ended, for this
+    /// reason.
+    StillRunning(String),
     /// A ruling says that the target has it not, the target's marker says that it has.
     RulingDisagrees,
     /// The outcome is uncertain, and the code no longer has the change.
@@ -135,6 +139,12 @@ impl fmt::Display for IssueReason {
                 )
             }
             Self::UndoUncertain => f.write_str("its undo did not come to an end"),
+            Self::StillRunning(error) => write!(
+                f,
+                "its earlier attempt may still be at work in the target, where its session could not be ended: \
+                 {error}. The next start tries that again. Or look there whether it is gone, then rule, which may need \
+                 `--force`"
+            ),
             Self::RulingDisagrees => {
                 f.write_str("it was ruled rolled back, but the target's marker says that it is applied")
             }
@@ -228,6 +238,9 @@ pub(crate) fn decide(change: &PipelineChange, latest: Option<&AuditEntry>, seen:
     if !stays(change, latest) {
         return Decision::Issue(IssueReason::Moved);
     }
+    if let Some(error) = &seen.unended {
+        return Decision::Issue(IssueReason::StillRunning(error.clone()));
+    }
     if latest.operation.is_undo() {
         let undone = |evidence| Decision::Record { state: AuditState::RolledBack, evidence };
         // One that a ruling outranks is of an earlier undo.
@@ -242,23 +255,21 @@ pub(crate) fn decide(change: &PipelineChange, latest: Option<&AuditEntry>, seen:
     }
 
     // A marker that a ruling or an undo outranks counts as none.
-    let marker = seen.marker_since(latest.refers_to);
-    let marker_state = marker.map(|marker| marker.state);
+    let marker_state = seen.marker_since(latest.refers_to).map(|marker| marker.state);
     if marker_state == Some(MarkerState::Done) {
         return applied(Evidence::Marker);
     }
     if verified == Some(TargetState::Applied) {
         return applied(Evidence::Verify);
     }
-    let half = matches!(marker_state, Some(MarkerState::Begun | MarkerState::Undoing));
+    let half = marker_state.is_some_and(MarkerState::is_half);
     let transactional = latest.tx_strategy == TxStrategy::TxWithMarker;
     if (transactional && !half) || verified == Some(TargetState::NotApplied) {
         return apply();
     }
     match (change.recovery, transactional) {
         (RecoveryStrategy::AlwaysRetry, _) => {
-            let end_session = marker.and_then(|marker| marker.session.clone());
-            Decision::Apply(Attempt { end_session, over_remains: true, ..attempt_after(Some(latest)) })
+            Decision::Apply(Attempt { over_remains: true, ..attempt_after(Some(latest)) })
         }
         (RecoveryStrategy::ManualIntervention, true) => Decision::Issue(IssueReason::PartiallyApplied),
         (RecoveryStrategy::ManualIntervention, false) => Decision::Issue(IssueReason::Uncertain {

@@ -110,6 +110,11 @@ impl Case {
         case
     }
 
+    fn unended(mut self) -> Self {
+        self.seen.unended = Some("on another server".into());
+        self
+    }
+
     fn verified(mut self, state: TargetState) -> Self {
         self.seen.verified = Some(Verified::State(state));
         self
@@ -328,10 +333,24 @@ fn a_half_applied_transactional_change_must_be_an_issue_unless_verify_decides() 
 }
 
 #[test]
-fn a_half_applied_change_that_may_be_retried_ends_the_old_session_first() {
+fn a_half_applied_change_that_may_be_retried_is_applied_over_what_is_there() {
     let attempt =
         latest(Mode::Transactional, Started).marker(MarkerState::Begun).always_retry().must_be_applied();
-    assert_eq!(attempt.end_session.as_deref(), Some("session-9"));
+    assert!(attempt.over_remains);
+}
+
+#[test]
+fn a_half_applied_change_whose_session_could_not_be_ended_must_be_an_issue() {
+    for state in UNCERTAIN {
+        let half = |marker| latest(Mode::Transactional, state).marker(marker).unended();
+        let undo = || half(MarkerState::Undoing).of(Operation::Undo);
+        for case in
+            [half(MarkerState::Begun), half(MarkerState::Begun).always_retry(), undo(), undo().always_retry()]
+        {
+            let reason = case.must_be_an_issue();
+            assert!(reason.to_string().contains("could not be ended: on another server."), "{reason}");
+        }
+    }
 }
 
 #[test]

@@ -5,12 +5,12 @@ use super::lease::HeldLease;
 use super::method::{Called, call};
 use super::within::{retrying, within};
 use crate::audit::AuditEntry;
-use crate::change::{Method, TargetState};
+use crate::change::{Method, RecoveryStrategy, TargetState};
 use crate::error::Stop;
 use crate::lock::FencingToken;
 use crate::pipeline::PipelineChange;
 use crate::plan::{Attempt, Latest, Observation, Question, Verified, question};
-use crate::target::{Marker, MarkerState, Mode};
+use crate::target::{Marker, Mode};
 
 impl Run<'_> {
     /// Asks markers and `#[verify]` about the changes whose outcome is uncertain, and only about those.
@@ -44,11 +44,15 @@ impl Run<'_> {
         if asked.marker {
             seen.marker = self.marker_of(change).await?;
         }
-        let settled = matches!(
-            seen.marker.as_ref().map(|marker| marker.state),
-            Some(MarkerState::Done | MarkerState::Undone)
-        );
-        let open = change.mode == Mode::Plain || seen.marker.is_some() && !settled;
+        // Nothing is concluded about what may still run, and nothing done over it. Who merely looks ends nothing.
+        let goes_on = asked.verify || change.recovery == RecoveryStrategy::AlwaysRetry;
+        if let (Some(lease), true) = (lease, goes_on) {
+            lease.check().await?;
+            let marker = seen.marker_since(entry.refers_to).filter(|marker| marker.token < token);
+            seen.unended = self.end_session(change, marker).await;
+        }
+        let half = seen.marker.as_ref().is_some_and(|marker| marker.state.is_half());
+        let open = (change.mode == Mode::Plain || half) && seen.unended.is_none();
         if let (true, Some(verify)) = (asked.verify && open, &change.verify) {
             seen.verified = Some(self.verify(lease, change, Some(entry), verify, token).await?);
         }
@@ -66,6 +70,16 @@ impl Run<'_> {
         marker.map_err(|error| {
             Stop::target(target, error).with(format_args!("Change `{}` stays as it is", change.id))
         })
+    }
+
+    /// Ends the session that a half marker names. Returns why it could not.
+    async fn end_session(&self, change: &PipelineChange, marker: Option<&Marker>) -> Option<String> {
+        let half = marker.filter(|marker| marker.state.is_half())?;
+        let (session, markers) = (half.session.as_ref()?, self.target(change).markers()?);
+        tracing::info!(change.id, session, "ending what an earlier attempt may still run");
+        let limit = self.app.settings.operation_timeout;
+        let ended = retrying(limit, "end session", || markers.end_session(session)).await;
+        ended.err().map(|error| error.to_string())
     }
 
     /// Asks `#[verify]` what became of the attempt of an entry, or of none.

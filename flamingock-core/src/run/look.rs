@@ -126,7 +126,7 @@ impl Run<'_> {
             Some(verify) => Some(self.verify(None, change, entry.as_ref(), verify, token).await?),
         };
         let verify = verified.as_ref().map(Verdict::from);
-        let seen = Observation { marker: marker.clone(), verified };
+        let seen = Observation { marker: marker.clone(), verified, ..Observation::default() };
         let (next, reason, _) = decision_for_people(&decide(change, entry.as_ref(), &seen));
         let marker = marker.map(|marker| MarkerSeen {
             state: marker.state,

@@ -58,10 +58,6 @@ enum Found {
 impl Step<'_, '_> {
     /// Records that it begins; nothing is run before that is durable. Returns the entry's sequence.
     pub(super) async fn start(&mut self) -> Result<u64, Stop> {
-        if let (Some(session), Some(markers)) = (&self.attempt.end_session, self.target().markers()) {
-            let ended = within(self.limit(), "end session", markers.end_session(session)).await;
-            ended.map_err(|error| Stop::target(self.target(), error))?;
-        }
         self.lease.check().await?;
         self.append(AuditState::Started, self.operation(), None).await
     }

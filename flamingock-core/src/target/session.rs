@@ -90,6 +90,12 @@ words! {
 }
 
 impl MarkerState {
+    /// Whether a part of it may be there: it has begun, and did not come to its end.
+    #[must_use]
+    pub fn is_half(self) -> bool {
+        matches!(self, Self::Begun | Self::Undoing)
+    }
+
     /// What [`Session::finish_marker`] turns it into.
     #[must_use]
     pub fn finished(self) -> Self {

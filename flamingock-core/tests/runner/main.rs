@@ -11,6 +11,7 @@ mod looking;
 mod observed;
 mod office;
 mod operate;
+mod orphans;
 mod remains;
 mod reported;
 mod ruling;

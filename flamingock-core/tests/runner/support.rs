@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use flamingock_core::audit::{AuditEntry, AuditStore, ChainHash, EntryFilter, verify_chain};
 use flamingock_core::change::{
-    Body, BoxError, Change, Method, MethodError, Order, Param, ParamKind, Source, TargetState,
+    Body, BoxError, Change, Invocation, Method, MethodError, Order, Param, ParamKind, Source, TargetState,
 };
 use flamingock_core::memory::{MemoryMap, MemoryStore, MemoryTarget, MemoryTransaction};
 use flamingock_core::{Flamingock, FlamingockBuilder, History};
@@ -80,6 +80,17 @@ pub(crate) fn on_db(body: impl Fn(&mut MemoryTransaction) -> Outcome + Send + Sy
         let result = body(db);
         Box::pin(async move { result })
     })
+}
+
+/// On a thread of its own, where it goes on when its run has died, as a statement does in a server.
+pub(crate) fn on_db_blocking(
+    body: impl Fn(&mut MemoryTransaction) -> Outcome + Send + Sync + 'static,
+) -> Method {
+    let body = Body::Blocking(Arc::new(move |invocation: Invocation<'_>| {
+        let (session, _) = invocation.split();
+        body(session.exclusive::<MemoryTransaction>("db")?).map_err(MethodError::new)
+    }));
+    Method { params: vec![param::<MemoryTransaction>("db", ParamKind::Exclusive)], body }
 }
 
 pub(crate) type Future<'a> = std::pin::Pin<Box<dyn std::future::Future<Output = Outcome> + Send + 'a>>;
