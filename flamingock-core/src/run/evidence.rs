@@ -2,7 +2,7 @@ use std::collections::HashMap;
 
 use super::context::Run;
 use super::lease::HeldLease;
-use super::method::{Called, call};
+use super::method::{Called, Early, call};
 use super::within::{retrying, within};
 use crate::audit::AuditEntry;
 use crate::change::{Method, RecoveryStrategy, TargetState};
@@ -116,6 +116,9 @@ impl Run<'_> {
                     let _ = within(limit, "abort session", session.abort()).await;
                 }
                 if let Some(lease) = lease {
+                    if early == Early::Cancelled {
+                        return Err(Stop::cancelled());
+                    }
                     lease.check().await?;
                 }
                 Ok(Verified::Failed(early.detail().message))

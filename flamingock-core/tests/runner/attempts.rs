@@ -3,13 +3,16 @@
 use std::any::TypeId;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
-use crate::support::{House, count, on_flags, plain, put, tx, verify_flags};
+use crate::support::{House, count, on_flags, orders, plain, put, tx, verify_flags};
+use flamingock_core::audit::AuditStore;
 use flamingock_core::change::{
     Body, Change, ChangeContext, Invocation, Method, MethodError, Param, ParamKind, TargetState,
 };
 use flamingock_core::operate::Baseline;
 use flamingock_core::report::ChangeOutcome;
+use flamingock_core::{CancellationToken, RunErrorKind};
 
 type Told = Arc<Mutex<Vec<(&'static str, u32, String)>>>;
 
@@ -96,7 +99,7 @@ async fn verify_is_asked_only_about_what_the_marker_leaves_open() {
     // In a transaction `#[verify]` takes what is shared on the change's own target; here, from the builder.
     let app = |change: Change| {
         let builder = house.builder([change]).dependency(house.flags.clone());
-        builder.operation_timeout(std::time::Duration::from_millis(50)).build().expect("is wired")
+        builder.operation_timeout(Duration::from_millis(50)).build().expect("is wired")
     };
     let cut_off = |fails: bool| {
         let store = house.store.clone();
@@ -127,4 +130,26 @@ async fn verify_is_asked_only_about_what_the_marker_leaves_open() {
     app(half).run().await.expect_err("fails");
     app(verified(put("b", "2"), TargetState::NotApplied)).run().await.expect("applies");
     assert_eq!((house.db.get("b").as_deref(), asked.load(Ordering::Relaxed)), (Some("applied"), 1));
+}
+
+#[tokio::test]
+async fn a_run_that_is_told_to_stop_while_it_asks_verify_records_no_issue() {
+    let house = House::new();
+    house.app([plain("a", "1", |_| Err("the connection was lost".into()))]).run().await.expect_err("fails");
+    let stop = CancellationToken::new();
+    let mut asked = count("a", "1");
+    let stops = stop.clone();
+    asked.verify = Some(Method {
+        params: Vec::new(),
+        body: Body::Async(Arc::new(move |_| {
+            stops.cancel();
+            Box::pin(std::future::pending())
+        })),
+    });
+    let app = house.builder([asked]).cancel_on(stop).shutdown_grace(Duration::from_millis(1));
+    let error = app.build().expect("is wired").run().await.expect_err("is stopped");
+    assert_eq!(error.kind(), RunErrorKind::Cancelled);
+    let head = house.store.head(&orders()).await.expect("is reached").expect("is there");
+    let verdict = head.verdict.expect("of the run before");
+    assert_ne!(verdict.execution, error.report().execution, "those who wait try for themselves");
 }
