@@ -51,8 +51,7 @@ impl Run<'_> {
             let marker = seen.marker_since(entry.refers_to).filter(|marker| marker.token < token);
             seen.unended = self.end_session(change, marker).await;
         }
-        let half = seen.marker.as_ref().is_some_and(|marker| marker.state.is_half());
-        let open = (change.mode == Mode::Plain || half) && seen.unended.is_none();
+        let open = leaves_open(change, seen.marker.as_ref()) && seen.unended.is_none();
         if let (true, Some(verify)) = (asked.verify && open, &change.verify) {
             seen.verified = Some(self.verify(lease, change, Some(entry), verify, token).await?);
         }
@@ -116,10 +115,10 @@ impl Run<'_> {
                     let _ = within(limit, "abort session", session.abort()).await;
                 }
                 if let Some(lease) = lease {
+                    lease.check().await?;
                     if early == Early::Cancelled {
                         return Err(Stop::cancelled());
                     }
-                    lease.check().await?;
                 }
                 Ok(Verified::Failed(early.detail().message))
             }
@@ -129,4 +128,9 @@ impl Run<'_> {
         }
         verified
     }
+}
+
+/// Whether the marker leaves it to `#[verify]` what became of a change that is uncertain.
+pub(super) fn leaves_open(change: &PipelineChange, marker: Option<&Marker>) -> bool {
+    change.mode == Mode::Plain || marker.is_some_and(|marker| marker.state.is_half())
 }

@@ -1,4 +1,5 @@
 use super::context::Run;
+use super::evidence::leaves_open;
 use super::within::retrying;
 use crate::BackendErrorKind;
 use crate::audit::{AuditEntry, ChainHash, EntryFilter};
@@ -8,7 +9,8 @@ use crate::operate::{
     ChainCheck, ChainFinding, ChainReport, Examination, MarkerSeen, Preview, SavedPlan, Status, TargetCheck,
     UndoSelection, Validation, Verdict, decision_for_people, standing,
 };
-use crate::plan::{Latest, Observation, decide, is_applied, plan};
+use crate::plan::{Latest, Observation, decide, is_applied, plan, question};
+use crate::target::Mode;
 
 impl Flamingock {
     /// What a run would do now. Reads the audit, and asks markers and `#[verify]` about uncertain
@@ -120,12 +122,15 @@ impl Run<'_> {
         let (_, token, mut latest) = self.known().await?;
         let entry = latest.remove(id);
         let marker = self.marker_of(change).await?;
-        let transactional = self.target(change).markers().is_some();
+        let transactional = change.mode == Mode::Transactional;
         let verified = match &change.verify {
             None => None,
             Some(verify) => Some(self.verify(None, change, entry.as_ref(), verify, token).await?),
         };
         let verify = verified.as_ref().map(Verdict::from);
+        // People are told what it says in any case. A run asks it only about what is open.
+        let open = question(change, entry.as_ref()).verify && leaves_open(change, marker.as_ref());
+        let verified = verified.filter(|_| open);
         let seen = Observation { marker: marker.clone(), verified, ..Observation::default() };
         let (next, reason, _) = decision_for_people(&decide(change, entry.as_ref(), &seen));
         let marker = marker.map(|marker| MarkerSeen {

@@ -3,10 +3,10 @@
 use std::sync::Arc;
 
 use crate::support::faults::{Fate, Faults};
-use crate::support::{House, count, orders, plain, put};
+use crate::support::{House, count, orders, plain, put, tx};
 use flamingock_core::audit::AuditStore;
-use flamingock_core::change::Change;
-use flamingock_core::operate::{Only, Operator};
+use flamingock_core::change::{Body, Change, Method, TargetState};
+use flamingock_core::operate::{Action, Only, Operator, Verdict};
 use flamingock_core::pipeline::Stage;
 use flamingock_core::report::RunStatus;
 use flamingock_core::{Around, BackendErrorKind, Flamingock, RunErrorKind, RunMode};
@@ -147,4 +147,41 @@ async fn a_baseline_skips_what_is_applied_and_refuses_what_has_failed() {
     assert!(error.to_string().contains("`c` is FAILED: rule on it"), "{error}");
     let entries = house.entries().await;
     assert!(entries.iter().all(|entry| entry.change != "d"));
+}
+
+#[tokio::test]
+async fn what_the_next_start_would_do_does_not_depend_on_what_it_does_not_ask() {
+    let house = House::new();
+    let cut_off = tx("a", "1", |_| Err("no such column".into()));
+    // `FAILED` and `ROLLED_BACK` are not recorded.
+    let faults = Faults::default();
+    faults.next("append", [Fate::Passes, Fate::Fails(BackendErrorKind::StorageFull)]);
+    house.app([cut_off]).around(&faults).run().await.expect_err("the disk is full");
+    let said = |mut change: Change| {
+        let body = Body::Async(Arc::new(|_| Box::pin(async { Ok(TargetState::Applied) }) as _));
+        change.verify = Some(Method { params: Vec::new(), body });
+        change
+    };
+    // Of one its transaction left no marker, the other was never tried.
+    for change in [put("a", "1"), count("b", "2")] {
+        let id = change.id.clone();
+        let app = house.app([said(change)]);
+        let found = app.examine(&id).await.expect("examines");
+        assert_eq!((found.next, found.verify), (Action::Apply, Some(Verdict::State(TargetState::Applied))));
+        let plan = app.plan().await.expect("plans");
+        assert_eq!(plan.with(Action::Apply).count(), 1);
+    }
+    house.app([said(put("a", "1")), said(count("b", "2"))]).run().await.expect("applies");
+    assert_eq!((house.db.get("a").as_deref(), house.flags.get("b").as_deref()), (Some("applied"), Some("1")));
+}
+
+#[tokio::test]
+async fn a_change_without_a_transaction_has_no_marker_to_be_looked_for() {
+    let house = House::new();
+    let mut plain = put("a", "1");
+    plain.transactional = Some(false);
+    for (change, transactional) in [(plain, false), (put("a", "1"), true)] {
+        let found = house.app([change]).examine("a").await.expect("examines");
+        assert_eq!((found.transactional, found.marker), (transactional, None));
+    }
 }
