@@ -72,8 +72,15 @@ impl Flamingock {
         match ended {
             Ok(_) => Ok(report),
             Err(mut stop) => {
-                if matches!(stop.kind, RunErrorKind::ChangeFailed | RunErrorKind::Issue) {
-                    stop.message = format!("{}{}", report.explanation(), stop.message);
+                match stop.kind {
+                    RunErrorKind::ChangeFailed | RunErrorKind::Issue => {
+                        stop.message = format!("{}{}", report.explanation(), stop.message);
+                    }
+                    // The next start may find an issue there.
+                    RunErrorKind::Cancelled if report.failing().next().is_some() => {
+                        stop.message = format!("the run was cancelled. {}", report.explanation());
+                    }
+                    _ => {}
                 }
                 Err(RunError::new(stop, report))
             }
