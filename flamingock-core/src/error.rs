@@ -122,12 +122,21 @@ impl Stop {
         Self::new(RunErrorKind::Cancelled, message)
     }
 
-    /// From an error of the audit store or the lock.
+    /// From an error of the audit store, or of the lock that it keeps.
     pub(crate) fn store(address: &str, source: BackendError) -> Self {
         if source.is_lease_lost() {
             return Self { source: Some(source), ..Self::lease_lost("another run is in office") };
         }
-        Self::backend(RunErrorKind::AuditStore, "audit store", address, source)
+        Self::kept("audit store", address, source)
+    }
+
+    /// From an error of a lock that is kept elsewhere.
+    pub(crate) fn lock(source: BackendError) -> Self {
+        Self::kept("lock store", "", source)
+    }
+
+    fn kept(what: &str, address: &str, source: BackendError) -> Self {
+        Self::backend(RunErrorKind::AuditStore, what, address, source)
     }
 
     /// From an error of a target system outside a change.

@@ -49,7 +49,7 @@ impl Run<'_> {
                 Ok(Acquisition::Held(holder)) => Ok(holder),
                 // Somebody writes, and so is at work.
                 Err(error) if error.kind() == BackendErrorKind::Busy => Err(error),
-                Err(error) => return Err(self.store_stop(error)),
+                Err(error) => return Err(self.lock_stop(error)),
             };
             if let Ok(holder) = &held_by
                 && seen.insert(holder.execution.clone())
@@ -60,7 +60,7 @@ impl Run<'_> {
             if Instant::now() >= deadline {
                 return Err(match held_by {
                     Ok(holder) => lock_timeout(settings.lock_wait, &holder),
-                    Err(error) => self.store_stop(error),
+                    Err(error) => self.lock_stop(error),
                 });
             }
             let pause = pauses.next().unwrap_or(Duration::from_millis(150));

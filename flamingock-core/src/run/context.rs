@@ -191,7 +191,12 @@ impl<'a> Run<'a> {
         Stop::store(&self.app.store.address(), error)
     }
 
-    /// An append failed: says what is applied but not recorded.
+    /// From an error of the lock, which may be kept elsewhere than the audit.
+    pub(super) fn lock_stop(&self, error: BackendError) -> Stop {
+        if self.app.own_lock { Stop::lock(error) } else { self.store_stop(error) }
+    }
+
+    /// An append failed: says what is done but not recorded, and what becomes of it.
     pub(super) fn append_stop(&self, journal: &Journal<'_>, error: BackendError) -> Stop {
         let stop = self.store_stop(error);
         match journal.unrecorded().as_slice() {

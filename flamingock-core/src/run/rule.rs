@@ -201,7 +201,7 @@ impl Run<'_> {
             let (limit, history) = (self.app.settings.operation_timeout, &self.app.settings.history);
             let broken = retrying(limit, "break lock", || self.app.lock.break_lock(history)).await;
             broken.map_err(|error| {
-                let (stop, sequence) = (self.store_stop(error), entry.sequence);
+                let (stop, sequence) = (self.lock_stop(error), entry.sequence);
                 stop.with(format_args!(
                     "{owner} is out of office (entry {sequence}), but has the lock: try again"
                 ))
@@ -258,7 +258,7 @@ impl Run<'_> {
         let (limit, history) = (self.app.settings.operation_timeout, &self.app.settings.history);
         let lock = Arc::clone(&self.app.lock);
         let holder = retrying(limit, "inspect lock", || lock.inspect(history)).await;
-        holder.map_err(|error| self.store_stop(error))
+        holder.map_err(|error| self.lock_stop(error))
     }
 
     pub(crate) async fn entries(&self, filter: &EntryFilter) -> Result<Vec<AuditEntry>, Stop> {

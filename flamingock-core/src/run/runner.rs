@@ -114,7 +114,7 @@ impl Run<'_> {
         ready.map_err(|error| self.store_stop(error))?;
         if self.app.own_lock {
             let ready = retrying(limit, "initialize lock", || self.app.lock.initialize()).await;
-            ready.map_err(|error| self.store_stop(error))?;
+            ready.map_err(|error| self.lock_stop(error))?;
         }
         self.enter().await
     }

@@ -185,3 +185,18 @@ async fn a_change_without_a_transaction_has_no_marker_to_be_looked_for() {
         assert_eq!((found.transactional, found.marker), (transactional, None));
     }
 }
+
+#[tokio::test]
+async fn a_lock_that_is_kept_elsewhere_is_not_taken_for_the_audit_store() {
+    let house = House::new();
+    for elsewhere in [false, true] {
+        let faults = Faults::default();
+        faults.next("try acquire", [Fate::Fails(BackendErrorKind::Denied)]);
+        let builder = house.builder([put("a", "1")]);
+        let builder = if elsewhere { builder.lock_store(house.store.clone()) } else { builder };
+        let app = builder.build().expect("is wired").around(&faults);
+        let text = app.run().await.expect_err("is refused").to_string();
+        assert_eq!(text.starts_with("lock store: try acquire failed"), elsewhere, "{text}");
+        assert_eq!(text.starts_with("audit store"), !elsewhere, "{text}");
+    }
+}
