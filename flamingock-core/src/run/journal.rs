@@ -254,17 +254,22 @@ impl<'a> Journal<'a> {
         verdict: Option<Verdict>,
     ) -> Result<(), BackendError> {
         let mut noted = std::mem::take(&mut self.noted);
+        let ended = !noted.is_empty() || entry.as_ref().is_some_and(|entry| entry.error.is_some());
         let mut entries: Vec<AuditEntry> = noted.iter().cloned().chain(entry.clone()).collect();
         match self.append_all(&mut entries, digests.clone(), verdict.clone()).await {
-            Err(error) if error.kind() == BackendErrorKind::InvalidData && !noted.is_empty() => {
-                // What is applied must be recorded, even if the next change cannot be.
-                noted.iter_mut().for_each(sanitise);
+            Err(error) if error.kind() == BackendErrorKind::InvalidData && ended => {
+                // What is applied must be recorded, even if the next change cannot be; and what failed, with
+                // less of its text.
+                let mut rest: Vec<AuditEntry> = entry.into_iter().collect();
+                let failed = rest.iter_mut().filter(|entry| entry.error.is_some());
+                noted.iter_mut().chain(failed).for_each(sanitise);
                 tracing::warn!(%error, "the audit store refused an entry; recording it with sanitised text");
-                if let Err(error) = self.append_all(&mut noted, Vec::new(), None).await {
+                if !noted.is_empty()
+                    && let Err(error) = self.append_all(&mut noted, Vec::new(), None).await
+                {
                     self.noted = noted;
                     return Err(error);
                 }
-                let mut rest: Vec<AuditEntry> = entry.into_iter().collect();
                 self.append_all(&mut rest, digests, verdict).await
             }
             Err(error) => {

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::support::faults::{Fate, Faults};
-use crate::support::{House, count, orders, put, tx};
+use crate::support::{House, count, on_flags, orders, plain, put, tx};
 use flamingock_core::audit::{AuditStore, Evidence, Execution};
 use flamingock_core::lock::{FencingToken, LockRequest, LockStore};
 use flamingock_core::memory::MemoryStore;
@@ -115,6 +115,26 @@ async fn a_text_that_the_store_refuses_does_not_keep_the_outcome_from_being_reco
     let failed = house.entries().await.remove(1);
     assert_eq!(failed.error.expect("says why").message, "falsche Gr??e");
     assert_eq!(failed.description, None);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_text_that_the_store_refuses_does_not_keep_a_change_from_being_compensated() {
+    let house = House::new();
+    let faults = Faults::default();
+    faults.next("append", [Fate::Passes, Fate::Fails(BackendErrorKind::InvalidData)]);
+    let mut broken = plain("a", "1", |flags| {
+        flags.put("a", "half");
+        Err("falsche Größe".into())
+    });
+    broken.rollback = Some(on_flags(|flags| {
+        flags.remove("a");
+        Ok(())
+    }));
+    let error = house.app([broken]).around(&faults).run().await.expect_err("fails");
+    assert_eq!((error.kind(), house.flags.get("a")), (RunErrorKind::ChangeFailed, None));
+    assert_eq!(house.log().await, ["a STARTED", "a FAILED", "a ROLLED_BACK"]);
+    let failed = house.entries().await.remove(1);
+    assert_eq!(failed.error.expect("says why").message, "falsche Gr??e");
 }
 
 #[tokio::test(start_paused = true)]
