@@ -1,3 +1,4 @@
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,9 +10,9 @@ use super::lease::HeldLease;
 use super::method::{Limits, Surroundings};
 use super::within::retrying;
 use crate::BackendError;
-use crate::audit::Head;
+use crate::audit::{AuditEntry, AuditState, Head, TxStrategy};
 use crate::builder::Flamingock;
-use crate::change::{ChangeContext, IdempotencyKey, Resources};
+use crate::change::{ChangeContext, IdempotencyKey, RecoveryStrategy, Resources};
 use crate::error::{RunErrorKind, Stop};
 use crate::event::{Event, Listeners};
 use crate::lock::FencingToken;
@@ -198,13 +199,35 @@ impl<'a> Run<'a> {
 
     /// An append failed: says what is done but not recorded, and what becomes of it.
     pub(super) fn append_stop(&self, journal: &Journal<'_>, error: BackendError) -> Stop {
-        let stop = self.store_stop(error);
-        match journal.unrecorded().as_slice() {
-            [] => stop,
-            ids => stop.with(format_args!(
-                "Applied but not recorded: {}; the next start finds that out",
-                ids.join(", ")
-            )),
+        let mut alike: BTreeMap<_, Vec<&str>> = BTreeMap::new();
+        for entry in journal.unrecorded() {
+            alike.entry(self.found_out(entry)).or_default().push(&entry.change);
         }
+        alike.into_iter().fold(self.store_stop(error), |stop, ((done, next), ids)| {
+            stop.with(format_args!("{done} but not recorded: {}; {next}", ids.join(", ")))
+        })
+    }
+
+    /// What was done by an entry that is not recorded, and what the next start makes of that.
+    fn found_out(&self, entry: &AuditEntry) -> (&'static str, &'static str) {
+        let mut changes = self.app.pipeline.changes().map(|(_, change)| change);
+        let change = changes.find(|change| change.id == entry.change);
+        let applied = entry.state == Some(AuditState::Applied);
+        let next = match change {
+            _ if entry.tx_strategy == TxStrategy::TxWithMarker => "the next start finds that out",
+            Some(change) if change.verify.is_some() => "the next start asks #[verify] about that",
+            Some(change) if applied && change.recovery == RecoveryStrategy::AlwaysRetry => {
+                "the next start applies that again (ALWAYS_RETRY)"
+            }
+            _ if applied => {
+                "the next start cannot tell, and calls it an issue: rule `flamingock audit fix -r APPLIED` on it \
+                 when the store is back"
+            }
+            _ => {
+                "the next start cannot tell, and calls it an issue: rule `flamingock audit fix -r ROLLED_BACK` on \
+                 it when the store is back"
+            }
+        };
+        (if applied { "Applied" } else { "Undone" }, next)
     }
 }

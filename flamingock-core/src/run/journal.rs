@@ -89,10 +89,9 @@ impl<'a> Journal<'a> {
         self.hash
     }
 
-    /// Changes that are applied but whose entry is not durable yet.
-    pub(super) fn unrecorded(&self) -> Vec<&str> {
-        let done = self.noted.iter().filter(|entry| entry.state != Some(AuditState::Failed));
-        done.map(|entry| entry.change.as_str()).collect()
+    /// Entries that are not durable yet of changes that are applied, or undone.
+    pub(super) fn unrecorded(&self) -> impl Iterator<Item = &AuditEntry> {
+        self.noted.iter().filter(|entry| entry.state != Some(AuditState::Failed))
     }
 
     /// An entry about a change, not numbered yet.
@@ -254,8 +253,8 @@ impl<'a> Journal<'a> {
         verdict: Option<Verdict>,
     ) -> Result<(), BackendError> {
         let mut noted = std::mem::take(&mut self.noted);
-        let ended = !noted.is_empty() || entry.as_ref().is_some_and(|entry| entry.error.is_some());
         let mut entries: Vec<AuditEntry> = noted.iter().cloned().chain(entry.clone()).collect();
+        let ended = !noted.is_empty() || entry.as_ref().is_some_and(|entry| entry.error.is_some());
         match self.append_all(&mut entries, digests.clone(), verdict.clone()).await {
             Err(error) if error.kind() == BackendErrorKind::InvalidData && ended => {
                 // What is applied must be recorded, even if the next change cannot be; and what failed, with
@@ -289,7 +288,7 @@ impl<'a> Journal<'a> {
     ) -> Result<(), BackendError> {
         let (sequence, hash) = self.chain(entries);
         let head = HeadChange { sequence, hash, digests, verdict };
-        let mut attempts = Attempts::new(self.settings.operation_timeout);
+        let mut attempts = Attempts::until_the_end(self.settings.operation_timeout);
         // Not all of it for one: where a connection died without a word, the next attempt has another.
         let limit = self.settings.operation_timeout / 3;
         loop {

@@ -28,22 +28,21 @@ pub(super) async fn within<T>(
     }
 }
 
-/// Attempts at an operation that is safe to repeat: so many, and none that begins after a limit.
+/// Attempts at an operation that is safe to repeat; none begins after a limit.
 pub(super) struct Attempts {
     deadline: Instant,
     pauses: ExponentialBackoff,
 }
 
 impl Attempts {
-    pub(super) fn new(limit: Duration) -> Self {
-        let (least, most) = (Duration::from_millis(50), Duration::from_secs(2));
-        let pauses = ExponentialBuilder::default()
-            .with_min_delay(least)
-            .with_max_delay(most)
-            .with_max_times(6)
-            .with_jitter()
-            .build();
-        Self { deadline: moment_in(limit), pauses }
+    /// As many as the limit allows: what is done already waits to be recorded.
+    pub(super) fn until_the_end(limit: Duration) -> Self {
+        Self { deadline: moment_in(limit), pauses: pauses().without_max_times().build() }
+    }
+
+    /// A few, so that it is soon told what is out of reach.
+    fn few(limit: Duration) -> Self {
+        Self { deadline: moment_in(limit), pauses: pauses().with_max_times(6).build() }
     }
 
     fn left(&self) -> Duration {
@@ -60,7 +59,12 @@ impl Attempts {
     }
 }
 
-/// Repeats an operation that is safe to repeat while its error is temporary; all attempts together
+fn pauses() -> ExponentialBuilder {
+    let (least, most) = (Duration::from_millis(50), Duration::from_secs(2));
+    ExponentialBuilder::default().with_min_delay(least).with_max_delay(most).with_jitter()
+}
+
+/// Repeats an operation that is safe to repeat a few times, while its error is temporary; all attempts together
 /// end within the limit. When the last one is cut short by that, the error is that of the one before,
 /// which says why: who has the lock that was waited for.
 pub(super) async fn retrying<T, F>(
@@ -71,7 +75,7 @@ pub(super) async fn retrying<T, F>(
 where
     F: Future<Output = Result<T, BackendError>>,
 {
-    let mut attempts = Attempts::new(limit);
+    let mut attempts = Attempts::few(limit);
     let mut before = None;
     loop {
         let mut answered = false;

@@ -3,8 +3,9 @@
 use std::time::Duration;
 
 use crate::support::faults::{Fate, Faults};
-use crate::support::{House, count, on_flags, orders, plain, put, tx};
+use crate::support::{House, count, on_flags, orders, plain, put, tx, verify_flags};
 use flamingock_core::audit::{AuditStore, Evidence, Execution};
+use flamingock_core::change::{Change, RecoveryStrategy, TargetState};
 use flamingock_core::lock::{FencingToken, LockRequest, LockStore};
 use flamingock_core::memory::MemoryStore;
 use flamingock_core::report::ChangeOutcome;
@@ -135,6 +136,62 @@ async fn a_text_that_the_store_refuses_does_not_keep_a_change_from_being_compens
     assert_eq!(house.log().await, ["a STARTED", "a FAILED", "a ROLLED_BACK"]);
     let failed = house.entries().await.remove(1);
     assert_eq!(failed.error.expect("says why").message, "falsche Gr??e");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_store_that_is_away_for_half_of_the_limit_is_waited_for_when_something_is_done_already() {
+    let house = House::new();
+    let faults = Faults::default();
+    // As a store refuses at once while it restarts.
+    let refused = (0..10).map(|_| Fate::Fails(BackendErrorKind::Unavailable));
+    faults.next("append", std::iter::once(Fate::Passes).chain(refused));
+    let began = tokio::time::Instant::now();
+    house.app([count("a", "1")]).around(&faults).run().await.expect("applies");
+    assert!(began.elapsed() > Duration::from_secs(10), "{:?}", began.elapsed());
+    assert_eq!(house.log().await, ["a STARTED", "a APPLIED"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_not_recorded_is_said_with_what_the_next_start_makes_of_it() {
+    let unrecorded = async |house: &House, change: Change, undo: bool| {
+        let faults = Faults::default();
+        faults.next("append", [Fate::Passes, Fate::Fails(BackendErrorKind::StorageFull)]);
+        let app = house.app([change]).around(&faults);
+        let ended = if undo { app.undo(&["a"]).await } else { app.run().await };
+        ended.expect_err("the disk is full").to_string()
+    };
+    let asked = |says| {
+        let mut change = count("a", "1");
+        change.verify = Some(verify_flags(move |_| Ok(says)));
+        change
+    };
+    let retried = || {
+        let mut change = count("a", "1");
+        change.recovery = RecoveryStrategy::AlwaysRetry;
+        change
+    };
+    let undoable = || {
+        let mut change = count("a", "1");
+        change.rollback = Some(on_flags(|_| Ok(())));
+        change
+    };
+    for (change, next) in [
+        (put("a", "1"), "Applied but not recorded: a; the next start finds that out"),
+        (asked(TargetState::Applied), "Applied but not recorded: a; the next start asks #[verify]"),
+        (retried(), "Applied but not recorded: a; the next start applies that again"),
+        (undoable(), "Applied but not recorded: a; the next start cannot tell, and calls it an issue"),
+    ] {
+        let text = unrecorded(&House::new(), change, false).await;
+        assert!(text.contains(next), "{text}");
+    }
+
+    let house = House::new();
+    house.app([undoable()]).run().await.expect("applies");
+    let text = unrecorded(&house, undoable(), true).await;
+    assert!(text.contains("Undone but not recorded: a;") && text.contains("-r ROLLED_BACK"), "{text}");
+    assert!(!text.contains("Applied but not"), "{text}");
+    let error = house.app([undoable()]).run().await.expect_err("it cannot tell");
+    assert_eq!(error.kind(), RunErrorKind::Issue);
 }
 
 #[tokio::test(start_paused = true)]
