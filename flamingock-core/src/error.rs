@@ -1,6 +1,7 @@
 use std::error::Error;
 use std::fmt;
 
+use crate::audit::ErrorDetail;
 use crate::report::Report;
 use crate::target::TargetSystem;
 use crate::words::words;
@@ -95,11 +96,13 @@ pub(crate) struct Stop {
     pub(crate) kind: RunErrorKind,
     pub(crate) message: String,
     pub(crate) source: Option<BackendError>,
+    /// What had gone wrong in the change at hand before this ended the run.
+    pub(crate) failure: Option<ErrorDetail>,
 }
 
 impl Stop {
     pub(crate) fn new(kind: RunErrorKind, message: impl Into<String>) -> Self {
-        Self { kind, message: message.into(), source: None }
+        Self { kind, message: message.into(), source: None, failure: None }
     }
 
     pub(crate) fn lease_lost(what: impl fmt::Display) -> Self {
@@ -124,9 +127,6 @@ impl Stop {
 
     /// From an error of the audit store, or of the lock that it keeps.
     pub(crate) fn store(address: &str, source: BackendError) -> Self {
-        if source.is_lease_lost() {
-            return Self { source: Some(source), ..Self::lease_lost("another run is in office") };
-        }
         Self::kept("audit store", address, source)
     }
 
@@ -136,6 +136,9 @@ impl Stop {
     }
 
     fn kept(what: &str, address: &str, source: BackendError) -> Self {
+        if source.is_lease_lost() {
+            return Self { source: Some(source), ..Self::lease_lost("another run is in office") };
+        }
         Self::backend(RunErrorKind::AuditStore, what, address, source)
     }
 
@@ -152,7 +155,8 @@ impl Stop {
         } else {
             format!(" at {address}")
         };
-        Self { kind, message: format!("{what}{address}: {said}. {next}"), source: Some(source) }
+        let message = format!("{what}{address}: {said}. {next}");
+        Self { source: Some(source), ..Self::new(kind, message) }
     }
 
     /// Adds a sentence.

@@ -9,7 +9,7 @@ use crate::operate::{
     ChainCheck, ChainFinding, ChainReport, Examination, MarkerSeen, Preview, SavedPlan, Status, TargetCheck,
     UndoSelection, Validation, Verdict, decision_for_people, standing,
 };
-use crate::plan::{Latest, Observation, is_applied, decide, plan, question};
+use crate::plan::{Latest, Observation, decide, is_applied, plan, question};
 use crate::target::Mode;
 
 impl Flamingock {

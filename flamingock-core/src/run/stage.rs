@@ -4,7 +4,7 @@ use tracing::Instrument;
 use super::context::Run;
 use super::journal::{Journal, Line};
 use super::lease::HeldLease;
-use super::step::{Direction, Ended, Step};
+use super::step::{Direction, Ended, Step, stopped};
 use crate::audit::{AuditState, Evidence, Operation};
 use crate::error::Stop;
 use crate::event::Event;
@@ -76,11 +76,10 @@ impl Run<'_> {
                     return Err(stop);
                 }
                 Ok(Err(stop)) => {
-                    let note = format!("the run stopped: {}", stop.message);
-                    let lost = Ended { outcome: ChangeOutcome::Unknown, error: None, note: Some(note) };
+                    let (ended, stop) = stopped(change, stop);
                     report.changes.failed += 1;
                     report.state = StageState::Failed;
-                    self.change_ended(report, change_report(change, lost, began));
+                    self.change_ended(report, change_report(change, ended, began));
                     return Err(stop);
                 }
             };

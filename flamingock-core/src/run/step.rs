@@ -171,11 +171,11 @@ impl Step<'_, '_> {
             (Found::All, _) => Ok(self.done(Evidence::Marker)),
             (Found::Nothing, _) => self.nothing_done(error).await,
             (Found::Part, Direction::Apply) => {
-                self.append(AuditState::Failed, Operation::Apply, Some(&error)).await?;
+                self.settle(AuditState::Failed, Operation::Apply, Some(&error), &error).await?;
                 Ok(self.partly(error))
             }
             (Found::Part, Direction::Undo { .. }) => {
-                self.append(AuditState::RollbackFailed, self.operation(), Some(&error)).await?;
+                self.settle(AuditState::RollbackFailed, self.operation(), Some(&error), &error).await?;
                 Ok(self.partly(error))
             }
         }
@@ -221,15 +221,16 @@ impl Step<'_, '_> {
         match self.direction {
             Direction::Apply => self.compensate(failure.detail).await,
             Direction::Undo { .. } => {
-                self.append(AuditState::RollbackFailed, self.operation(), Some(&failure.detail)).await?;
-                Ok(self.partly(failure.detail))
+                let error = failure.detail;
+                self.settle(AuditState::RollbackFailed, self.operation(), Some(&error), &error).await?;
+                Ok(self.partly(error))
             }
         }
     }
 
     /// Nothing is compensated that is not recorded as failed.
     async fn compensate(&mut self, error: ErrorDetail) -> Result<Ended, Stop> {
-        self.append(AuditState::Failed, Operation::Apply, Some(&error)).await?;
+        self.settle(AuditState::Failed, Operation::Apply, Some(&error), &error).await?;
         let Some(rollback) = &self.change.change.rollback else {
             return Ok(self.partly(error));
         };
@@ -248,21 +249,20 @@ impl Step<'_, '_> {
             Ok(Called::Dropped(early) | Called::StillRunning(early)) => Err(early.detail()),
             Err(detail) => Err(detail),
         };
-        match compensation {
-            Ok(()) => {
-                self.append(AuditState::RolledBack, Operation::Rollback, None).await?;
-                Ok(Ended {
-                    outcome: ChangeOutcome::RolledBack,
-                    error: Some(error),
-                    note: Some("#[rollback] compensated it".to_owned()),
-                })
+        let failed = compensation.err();
+        let (state, outcome, note) = match &failed {
+            None => {
+                let note = "#[rollback] compensated it".to_owned();
+                (AuditState::RolledBack, ChangeOutcome::RolledBack, note)
             }
-            Err(failed) => {
-                self.append(AuditState::RollbackFailed, Operation::Rollback, Some(&failed)).await?;
+            Some(failed) => {
                 let note = format!("#[rollback] failed, too: {failed}");
-                Ok(Ended { outcome: ChangeOutcome::Failed, error: Some(error), note: Some(note) })
+                (AuditState::RollbackFailed, ChangeOutcome::Failed, note)
             }
-        }
+        };
+        let recorded = self.settle(state, Operation::Rollback, failed.as_ref(), &error).await;
+        recorded.map_err(|stop| stop.with(format_args!("Not recorded: {note}")))?;
+        Ok(Ended { outcome, error: Some(error), note: Some(note) })
     }
 
     /// Calls a method on a target without transactions. `Err`: the session could not even be opened.
@@ -313,7 +313,7 @@ impl Step<'_, '_> {
         let note = match self.direction {
             Direction::Apply if self.attempt.over_remains => {
                 // As before is not as if it had never been tried.
-                self.append(AuditState::Failed, Operation::Apply, Some(&error)).await?;
+                self.settle(AuditState::Failed, Operation::Apply, Some(&error), &error).await?;
                 let note = "this attempt did nothing, but the target may have a part from an earlier one";
                 let (outcome, note) = (ChangeOutcome::Failed, Some(note.to_owned()));
                 return Ok(Ended { outcome, error: Some(error), note });
@@ -321,18 +321,18 @@ impl Step<'_, '_> {
             Direction::Apply => {
                 let failed = self.line(AuditState::Failed, Operation::Apply, Evidence::None, Some(&error));
                 self.journal.note(failed);
-                self.append(AuditState::RolledBack, Operation::Apply, None).await?;
+                self.settle(AuditState::RolledBack, Operation::Apply, None, &error).await?;
                 "nothing of it is left in the target; the next start tries it again"
             }
             Direction::Undo { .. } if self.attempt.over_remains => {
                 // It was not known to be applied before, and still is not.
-                self.append(AuditState::RollbackFailed, self.operation(), Some(&error)).await?;
+                self.settle(AuditState::RollbackFailed, self.operation(), Some(&error), &error).await?;
                 let note = "this attempt did nothing, but the target may have a part from before";
                 let (outcome, note) = (ChangeOutcome::Failed, Some(note.to_owned()));
                 return Ok(Ended { outcome, error: Some(error), note });
             }
             Direction::Undo { .. } => {
-                self.append(AuditState::Applied, self.operation(), Some(&error)).await?;
+                self.settle(AuditState::Applied, self.operation(), Some(&error), &error).await?;
                 "it is still applied"
             }
         };
@@ -349,6 +349,21 @@ impl Step<'_, '_> {
             Mode::Plain => "the target may have a part of it",
         };
         Ended { outcome: ChangeOutcome::Failed, error: Some(error), note: Some(note.to_owned()) }
+    }
+
+    /// Records how an attempt ended that failed, with what the entry is to tell. Where that cannot be
+    /// recorded, the attempt's own error is not lost with it.
+    async fn settle(
+        &mut self,
+        state: AuditState,
+        operation: Operation,
+        told: Option<&ErrorDetail>,
+        error: &ErrorDetail,
+    ) -> Result<(), Stop> {
+        match self.append(state, operation, told).await {
+            Ok(_) => Ok(()),
+            Err(stop) => Err(Stop { failure: Some(error.clone()), ..stop }),
+        }
     }
 
     async fn append(
@@ -424,6 +439,19 @@ fn still_running(called: &Called<()>) -> ErrorDetail {
         Called::Dropped(early) | Called::StillRunning(early) => early.detail(),
         Called::Returned(_) => Early::Cancelled.detail(),
     }
+}
+
+/// How a change ended in which the run was stopped, and the stop that tells what had gone wrong before.
+pub(super) fn stopped(change: &PipelineChange, stop: Stop) -> (Ended, Stop) {
+    let note = format!("the run stopped: {}", stop.message);
+    let error = stop.failure.clone();
+    let stop = match &error {
+        Some(error) => {
+            stop.with(format_args!("In change `{}` this had gone wrong before: {error}", change.id))
+        }
+        None => stop,
+    };
+    (Ended { outcome: ChangeOutcome::Unknown, error, note: Some(note) }, stop)
 }
 
 /// STARTED stays: the next start finds out, or asks.

@@ -5,7 +5,7 @@ use super::context::Run;
 use super::journal::{Journal, Line};
 use super::lease::HeldLease;
 use super::stage::change_report;
-use super::step::{Direction, Ended, Step};
+use super::step::{Direction, Ended, Step, stopped};
 use crate::audit::{AuditEntry, AuditState, EntryFilter, Evidence, Operation, TxStrategy};
 use crate::builder::Flamingock;
 use crate::change::Method;
@@ -105,7 +105,14 @@ impl Run<'_> {
             let (stage, began) = (undoable.stage, Instant::now());
             let ended = match undoable.rollback {
                 Some(method) => self.undo_one(lease, journal, &undoable, method, hold, began).await?,
-                None => self.only_hold(journal, &undoable).await?,
+                None => Ok(self.only_hold(journal, &undoable).await?),
+            };
+            let (ended, stop) = match ended {
+                Ok(ended) => (ended, None),
+                Err(stop) => {
+                    let (ended, stop) = stopped(undoable.change, stop);
+                    (ended, Some(stop))
+                }
             };
             let good = matches!(ended.outcome, ChangeOutcome::Undone | ChangeOutcome::Held);
             let report = change_report(undoable.change, ended, began);
@@ -120,12 +127,13 @@ impl Run<'_> {
             of.state = if good { StageState::Completed } else { StageState::Failed };
             of.details.push(report);
             if !good {
-                return Err(Stop::new(RunErrorKind::ChangeFailed, ""));
+                return Err(stop.unwrap_or_else(|| Stop::new(RunErrorKind::ChangeFailed, "")));
             }
         }
         Ok(RunStatus::Success)
     }
 
+    /// The outer error: it was not even started.
     async fn undo_one(
         &self,
         lease: &HeldLease,
@@ -134,7 +142,7 @@ impl Run<'_> {
         method: &Method,
         hold: bool,
         began: Instant,
-    ) -> Result<Ended, Stop> {
+    ) -> Result<Result<Ended, Stop>, Stop> {
         let Undoable { stage, change, .. } = *undoable;
         let epoch = undoable.latest.refers_to.unwrap_or(0);
         let over_remains = !is_applied(&undoable.latest);
@@ -149,7 +157,7 @@ impl Run<'_> {
             target_system: &change.target_system,
             attempt: step.attempt.number,
         });
-        step.run(started).await
+        Ok(step.run(started).await)
     }
 
     /// The target has nothing of it: there is only something to record.

@@ -8,8 +8,8 @@ use flamingock_core::audit::{AuditStore, Evidence, Execution};
 use flamingock_core::change::{Change, RecoveryStrategy, TargetState};
 use flamingock_core::lock::{FencingToken, LockRequest, LockStore};
 use flamingock_core::memory::MemoryStore;
-use flamingock_core::report::ChangeOutcome;
-use flamingock_core::{BackendErrorKind, RunErrorKind};
+use flamingock_core::report::{ChangeOutcome, Report};
+use flamingock_core::{BackendErrorKind, RunError, RunErrorKind};
 
 #[tokio::test(start_paused = true)]
 async fn a_run_that_was_put_out_of_office_meanwhile_stops_at_once() {
@@ -192,6 +192,48 @@ async fn what_is_not_recorded_is_said_with_what_the_next_start_makes_of_it() {
     assert!(!text.contains("Applied but not"), "{text}");
     let error = house.app([undoable()]).run().await.expect_err("it cannot tell");
     assert_eq!(error.kind(), RunErrorKind::Issue);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_went_wrong_in_a_change_is_told_although_it_cannot_be_recorded() {
+    let house = House::new();
+    let faults = Faults::default();
+    let full = || [Fate::Passes, Fate::Fails(BackendErrorKind::StorageFull)];
+    let must_be_told = |ended: Result<Report, RunError>, why: &str| {
+        let error = ended.expect_err("the disk is full");
+        assert_eq!(error.kind(), RunErrorKind::AuditStore);
+        let text = error.to_string();
+        assert!(text.contains(&format!("In change `a` this had gone wrong before: {why}")), "{text}");
+        let failing = error.report().failing().next().expect("is reported");
+        let told = failing.error.as_ref().map(ToString::to_string).expect("says why");
+        assert!(told.contains(why), "{told}");
+        assert_eq!((failing.outcome, error.report().changes.failed), (ChangeOutcome::Unknown, 1));
+        text
+    };
+    let fails = |mut change: Change| {
+        change.rollback = Some(on_flags(|_| Err("409: half of it is undone".into())));
+        change
+    };
+
+    faults.next("append", full());
+    let half = fails(plain("a", "1", |_| Err("409: half of it is there".into())));
+    must_be_told(house.app([half.clone()]).around(&faults).run().await, "409: half of it is there");
+    let house = House::new();
+    faults.next("append", full());
+    let transactional = tx("a", "1", |_| Err("no such column".into()));
+    must_be_told(house.app([transactional]).around(&faults).run().await, "no such column");
+
+    // And what came of its compensation.
+    let house = House::new();
+    faults.next("append", std::iter::once(Fate::Passes).chain(full()));
+    let text = must_be_told(house.app([half]).around(&faults).run().await, "409: half of it is there");
+    assert!(text.contains("#[rollback] failed, too: 409: half of it is undone"), "{text}");
+
+    let house = House::new();
+    let app = house.app([fails(count("a", "1"))]);
+    app.run().await.expect("applies");
+    faults.next("append", full());
+    must_be_told(app.around(&faults).undo(&["a"]).await, "409: half of it is undone");
 }
 
 #[tokio::test(start_paused = true)]
