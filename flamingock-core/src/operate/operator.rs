@@ -134,7 +134,8 @@ impl Operator {
     ///
     /// # Errors
     /// `Refused` when there is no such change, no reason, nothing to settle, or when it needs
-    /// [`correct`](Ruling::correct) or [`force`](Ruling::force); `LockTimeout` when it is running.
+    /// [`correct`](Ruling::correct), [`force`](Ruling::force) or [`against_target`](Ruling::against_target);
+    /// `LockTimeout` when it is running.
     pub async fn rule(&self, ruling: &Ruling) -> Result<Ruled, RunError> {
         self.app.operated(async |run| run.rule(ruling).await).await
     }

@@ -43,9 +43,12 @@ pub struct Ruling {
     pub operator: String,
     /// Corrects a change that is settled.
     pub correct: bool,
-    /// Rules although the next start may settle it by itself, or although the target says otherwise.
-    /// Where the target cannot be asked, a second ruling of `RolledBack` outranks its marker.
+    /// Rules although the next start may settle it by itself. What the target says still stands against it.
     pub force: bool,
+    /// Rules although the target says otherwise: its marker, or `#[verify]`. Where the target is not asked,
+    /// a second ruling of `RolledBack` outranks its marker.
+    #[serde(default)]
+    pub against_target: bool,
     /// Sequence of the change's newest entry when the operator looked at the target: once there is a newer
     /// one, the ruling is refused. Unless told, only what is recorded while it waits for the lock counts.
     #[serde(default)]
@@ -56,7 +59,16 @@ impl Ruling {
     /// A ruling about a change.
     pub fn new(change: impl Into<String>, resolution: Resolution, reason: impl Into<String>) -> Self {
         let (change, reason) = (change.into(), reason.into());
-        Self { change, resolution, reason, operator: String::new(), correct: false, force: false, seen: None }
+        Self {
+            change,
+            resolution,
+            reason,
+            operator: String::new(),
+            correct: false,
+            force: false,
+            against_target: false,
+            seen: None,
+        }
     }
 
     /// Says who rules.
@@ -80,10 +92,17 @@ impl Ruling {
         self
     }
 
-    /// Whether to rule although the next start may settle it, or against the marker.
+    /// Whether to rule although the next start may settle it.
     #[must_use]
     pub fn force(mut self, force: bool) -> Self {
         self.force = force;
+        self
+    }
+
+    /// Whether to rule although the target says otherwise.
+    #[must_use]
+    pub fn against_target(mut self, against_target: bool) -> Self {
+        self.against_target = against_target;
         self
     }
 }

@@ -53,13 +53,13 @@ pub(super) fn permitted(
         (Some(Said::NotApplied(by)), Resolution::Applied) => Some((by, "has it not")),
         _ => None,
     };
-    // Said twice, and the second time by force: it outranks the target's own marker.
+    // Said twice, and the second time against the target: it outranks the target's own marker.
     let again = entry.state == Some(AuditState::ManualMarkedAsRolledBack)
         && ruling.resolution == Resolution::RolledBack;
     match contradiction {
-        Some((by, what)) if !ruling.force => Err(Stop::refused(format!(
+        Some((by, what)) if !ruling.against_target => Err(Stop::refused(format!(
             "the target does not agree that change `{id}` is {}: by its {by} it {what}. Look again, or bring \
-             the target to what you rule. To rule all the same, do so with --force",
+             the target to what you rule. To rule all the same, do so with --against-target",
             ruling.resolution
         ))),
         Some(_) => Ok(Evidence::Overruled),
@@ -88,10 +88,11 @@ fn by_standing(
         Standing::Issue => Ok(()),
         // Whoever is at it has the lock: waiting for it tells.
         Standing::Running => Ok(()),
-        Standing::RolledBack if again && ruling.force => Ok(()),
+        Standing::RolledBack if again && ruling.against_target => Ok(()),
         Standing::RolledBack if again => Err(Stop::refused(format!(
             "change `{id}` was ruled rolled back already (entry {}). If a start still calls it an issue, the \
-             target's marker says that it is applied: rule again with --force to overrule the marker",
+             target's marker says that it is applied: rule again with --against-target to overrule the marker, \
+             or rule that it is applied with --override",
             entry.sequence
         ))),
         Standing::Applied if ruling.resolution == Resolution::Applied => Err(Stop::refused(format!(
@@ -115,14 +116,15 @@ fn by_standing(
         ))),
         Standing::Uncertain | Standing::Failing if ruling.force || agrees => Ok(()),
         Standing::Failing => Err(Stop::refused(format!(
-            "change `{id}` may be retried (ALWAYS_RETRY): the next start applies it again and settles it. To rule \
-             all the same, do so with --force"
+            "change `{id}` may be retried (ALWAYS_RETRY): the next start applies it again and settles it, if the \
+             code still has it as it was. To rule all the same, do so with --force"
         ))),
         // The target was asked, and whether it agrees is the next question.
         Standing::Uncertain if said.is_some() => Ok(()),
         Standing::Uncertain => Err(Stop::refused(format!(
-            "change `{id}` is merely uncertain: the next start asks the target's marker and settles it. Start the \
-             application, or ask with `flamingock issue check`. To rule all the same, do so with --force"
+            "change `{id}` is merely uncertain: the next start asks the target's marker and settles it, if the code \
+             still has it as it was. Start the application, or ask with `flamingock issue check`. Where that does \
+             not settle it, look at the target and rule with --force"
         ))),
     }
 }

@@ -20,7 +20,7 @@ use crate::target::Mode;
 impl Flamingock {
     /// Rules about a change as [`Operator::rule`](crate::operate::Operator::rule) does, and asks the
     /// change's target first: its marker, and `#[verify]`. A ruling that it contradicts needs
-    /// [`force`](Ruling::force).
+    /// [`against_target`](Ruling::against_target).
     ///
     /// # Errors
     /// As `Operator::rule`; and when a target cannot be asked.

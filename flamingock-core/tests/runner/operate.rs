@@ -172,7 +172,7 @@ async fn a_ruling_is_refused_when_another_run_recorded_something_since_the_opera
 }
 
 #[tokio::test]
-async fn a_ruling_against_the_marker_is_an_issue_until_it_is_forced() {
+async fn a_ruling_against_the_marker_is_an_issue_until_the_marker_is_overruled() {
     let house = House::new();
     house.app([put("row", "1")]).run().await.expect("applies");
     let operator = operator(&house);
@@ -181,7 +181,8 @@ async fn a_ruling_against_the_marker_is_an_issue_until_it_is_forced() {
     assert_eq!(error.kind(), RunErrorKind::Issue);
     let plan = house.app([put("row", "1")]).plan().await.expect("plans");
     assert!(plan.has_issues());
-    let ruled = operator.rule(&ruling("row", Resolution::RolledBack).force(true)).await.expect("rules");
+    let again = ruling("row", Resolution::RolledBack).against_target(true);
+    let ruled = operator.rule(&again).await.expect("rules");
     assert_eq!(ruled.entry.evidence, Evidence::Overruled);
     house.app([put("row", "1")]).run().await.expect("applies again");
 }
@@ -194,8 +195,8 @@ async fn through_the_application_the_target_is_asked_before_a_ruling_is_recorded
     let rule = async |ruling: Ruling| app.rule(&ruling, Duration::from_millis(300)).await;
     let error = rule(ruling("row", Resolution::RolledBack).correct(true)).await.expect_err("disagrees");
     assert!(error.to_string().contains("by its marker it has it"), "{error}");
-    let forced = ruling("row", Resolution::RolledBack).correct(true).force(true);
-    assert_eq!(rule(forced).await.expect("rules").entry.evidence, Evidence::Overruled);
+    let against = ruling("row", Resolution::RolledBack).correct(true).against_target(true);
+    assert_eq!(rule(against).await.expect("rules").entry.evidence, Evidence::Overruled);
     assert_eq!(app.run().await.expect("applies again").changes.applied, 1);
 
     // Merely uncertain: an answer that was lost. The marker settles it, so that no force is needed.
@@ -211,7 +212,7 @@ async fn through_the_application_the_target_is_asked_before_a_ruling_is_recorded
     house.expire_lock().await;
     let rule = async |ruling: Ruling| app.rule(&ruling, Duration::from_millis(300)).await;
     let error = rule(ruling("cut-off", Resolution::RolledBack)).await.expect_err("disagrees");
-    assert!(error.to_string().contains("--force"), "{error}");
+    assert!(error.to_string().contains("--against-target"), "{error}");
     let ruled = rule(ruling("cut-off", Resolution::Applied)).await.expect("agrees");
     assert_eq!((ruled.before.state, ruled.entry.evidence), (Some(AuditState::Started), Evidence::None));
     assert_eq!(
@@ -221,7 +222,7 @@ async fn through_the_application_the_target_is_asked_before_a_ruling_is_recorded
 }
 
 #[tokio::test]
-async fn a_verify_that_contradicts_a_ruling_asks_for_force() {
+async fn a_verify_that_contradicts_a_ruling_asks_for_a_consent_of_its_own() {
     let house = House::new();
     house.app([broken("flag", "1")]).run().await.expect_err("fails");
     let mut checked = broken("flag", "1");
@@ -230,7 +231,7 @@ async fn a_verify_that_contradicts_a_ruling_asks_for_force() {
     let wait = Duration::from_millis(300);
     let error = app.rule(&ruling("flag", Resolution::Applied), wait).await.expect_err("disagrees");
     assert!(error.to_string().contains("by its verify it has it not"), "{error}");
-    app.rule(&ruling("flag", Resolution::Applied).force(true), wait).await.expect("rules");
+    app.rule(&ruling("flag", Resolution::Applied).against_target(true), wait).await.expect("rules");
     app.run().await.expect("it counts as applied");
 }
 

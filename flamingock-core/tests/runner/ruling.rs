@@ -95,11 +95,25 @@ async fn what_a_marker_says_of_an_uncertain_change_stands_against_a_ruling() {
 }
 
 #[tokio::test]
+async fn force_never_overrules_what_the_target_says() {
+    // Typed as it is printed for whoever has no application, which cannot ask the target.
+    let house = House::new();
+    let app = cut_off(&house, false).await;
+    refused(rule(&app, ruling(RolledBack).force(true)).await, "--against-target");
+    assert_eq!(rule(&app, ruling(Applied).force(true)).await, Ok(Evidence::None));
+
+    let house = House::new();
+    let app = cut_off(&house, true).await;
+    refused(rule(&app, ruling(Applied).force(true)).await, "--against-target");
+    assert_eq!(rule(&app, ruling(Applied).against_target(true)).await, Ok(Evidence::Overruled));
+}
+
+#[tokio::test]
 async fn a_marker_that_was_overruled_says_nothing_any_more() {
     let house = House::new();
     let app = house.app([put("a", "1")]);
     app.run().await.expect("applies");
-    let overruled = ruling(RolledBack).correct(true).force(true);
+    let overruled = ruling(RolledBack).correct(true).against_target(true);
     assert_eq!(rule(&app, overruled).await, Ok(Evidence::Overruled));
     refused(rule(&app, ruling(Applied).correct(true)).await, "by its marker it has it not");
 }
@@ -167,14 +181,14 @@ async fn what_is_rolled_back_already_is_no_issue() {
     }
     assert_eq!(rule(&app, ruling(RolledBack).correct(true)).await, Ok(Evidence::None));
 
-    // Ruled so: only by force a second time, which is against the target's marker.
-    for ruling in [ruling(RolledBack), ruling(RolledBack).correct(true)] {
+    // Ruled so: a second time only against the target's marker.
+    for ruling in [ruling(RolledBack), ruling(RolledBack).correct(true).force(true)] {
         refused(rule(&app, ruling).await, "was ruled rolled back already");
     }
     for ruling in [ruling(Applied), ruling(Applied).force(true)] {
         refused(rule(&app, ruling).await, "is settled: MANUAL_MARKED_AS_ROLLED_BACK");
     }
-    assert_eq!(rule(&app, ruling(RolledBack).force(true)).await, Ok(Evidence::Overruled));
+    assert_eq!(rule(&app, ruling(RolledBack).against_target(true)).await, Ok(Evidence::Overruled));
     app.run().await.expect("applies");
 }
 

@@ -36,9 +36,12 @@ pub(crate) struct Args {
     /// Correct a change that is settled
     #[arg(long = "override")]
     correct: bool,
-    /// Rule although the next start may settle it, or although the target says otherwise
+    /// Rule although the next start may settle it
     #[arg(long)]
     force: bool,
+    /// Rule although the target says otherwise: what it says is overruled
+    #[arg(long)]
+    against_target: bool,
     /// Entry of the change at which you looked at the target: with a newer one, nothing is recorded
     #[arg(long, value_name = "SEQUENCE")]
     seen: Option<u64>,
@@ -60,7 +63,8 @@ pub(crate) async fn run(session: &Session, args: Args) -> Result<Done> {
     let mut ruling = Ruling::new(args.change, args.resolution, args.reason)
         .by(session.operator_name(args.operator.as_deref()))
         .correct(args.correct)
-        .force(args.force);
+        .force(args.force)
+        .against_target(args.against_target);
     ruling.seen = args.seen;
     let ruled = if session.is_asked() && !args.store_only {
         through_the_application(session, &ruling, args.wait).await?

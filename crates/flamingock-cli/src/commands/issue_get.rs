@@ -32,8 +32,8 @@ pub(crate) async fn run(session: &Session, args: Args) -> Result<Done> {
     };
     let life = shared::life(&operator, &latest.change).await?;
     let (program, app) = (session.typed(), session.typed_app());
-    let (output, standing) = (&session.output, *standing);
-    let issue = Issue { output, life: &life, latest, standing, program: &program, app: &app };
+    let (output, standing, asked) = (&session.output, *standing, session.is_asked());
+    let issue = Issue { output, life: &life, latest, standing, program: &program, app: &app, asked };
     let guidance = issue.guidance();
     let text = if args.guidance { guidance.clone() } else { issue.overview() + &guidance };
     let data = json!({

@@ -37,6 +37,8 @@ pub(crate) struct Issue<'a> {
     pub(crate) program: &'a str,
     /// What to type after a command that needs the application.
     pub(crate) app: &'a str,
+    /// Whether the application is asked wherever it can be, and so what the target says.
+    pub(crate) asked: bool,
 }
 
 impl Issue<'_> {
@@ -146,8 +148,10 @@ impl Issue<'_> {
         say("");
         // What was recorded since is another issue, or none.
         let seen = self.latest.sequence;
-        let force = if self.standing == Standing::Uncertain { " --force" } else { "" };
-        let why = format!("--seen {seen}{force} --reason 'what you saw'");
+        let merely_uncertain = self.standing == Standing::Uncertain && !self.asked;
+        let force = if merely_uncertain { " --force" } else { "" };
+        let asked = if self.asked { app } else { "" };
+        let why = format!("--seen {seen}{force} --reason 'what you saw'{asked}");
         say("2. Either the target has all of it (complete what is missing by hand first).");
         say("   APPLIED means: the target has the change. It will not run again:");
         say(&format!("    {program} audit fix -c {id} -r APPLIED {why}"));

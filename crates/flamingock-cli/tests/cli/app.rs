@@ -32,8 +32,11 @@ struct AddTracking;
 #[change(id = "add-tracking", order = 2, target_system = "db", author = "shipping")]
 impl AddTracking {
     #[apply]
-    async fn apply(db: &mut SqliteConnection) -> ChangeResult {
+    async fn apply(db: &mut SqliteConnection, scenario: &Scenario) -> ChangeResult {
         sqlx::query("ALTER TABLE orders ADD COLUMN tracking TEXT").execute(db).await?;
+        if scenario.0 == "dies-in-transaction" {
+            die().await?;
+        }
         Ok(())
     }
 
@@ -54,11 +57,7 @@ impl WriteFlag {
         std::fs::write(folder.0.join("started"), "")?;
         match scenario.0.as_str() {
             "broken" => return Err("the flag server answered 503".into()),
-            "dies" => {
-                // As an out-of-memory killer does it.
-                std::process::Command::new("kill").args(["-9", &std::process::id().to_string()]).status()?;
-                tokio::time::sleep(Duration::from_secs(60)).await;
-            }
+            "dies" => die().await?,
             "slow" => {
                 for done in 0..100 {
                     context.progress(done, 100, "flags");
@@ -80,6 +79,13 @@ impl WriteFlag {
         }
         Ok(if folder.0.join("flag").exists() { TargetState::Applied } else { TargetState::NotApplied })
     }
+}
+
+/// As an out-of-memory killer does it.
+async fn die() -> ChangeResult {
+    std::process::Command::new("kill").args(["-9", &std::process::id().to_string()]).status()?;
+    tokio::time::sleep(Duration::from_secs(60)).await;
+    Ok(())
 }
 
 flamingock::change_set!(CHANGES);

@@ -60,8 +60,9 @@ pub(crate) fn through_the_application_the_target_has_its_say() {
         house.ask(scenario, &[&["audit", "fix", "--reason", "looked", "-c"], args].concat())
     };
     let marked = ["add-tracking", "-r", "ROLLED_BACK", "--override"];
-    fix("good", &marked).exits(1).says("by its marker it has it").says("--force");
-    fix("good", &[&marked[..], &["--force"]].concat()).exits(0).says("against what the target says");
+    fix("good", &marked).exits(1).says("by its marker it has it").says("--against-target");
+    fix("good", &[&marked[..], &["--force"]].concat()).exits(1).says("--against-target");
+    fix("good", &[&marked[..], &["--against-target"]].concat()).exits(0).says("against what the target says");
     let verified = ["write-flag", "-r", "ROLLED_BACK", "--override"];
     fix("verified", &verified).exits(1).says("by its verify it has it");
     fix("verified", &[&verified[..], &["--store-only"]].concat()).exits(0).says("run again");
@@ -69,6 +70,48 @@ pub(crate) fn through_the_application_the_target_has_its_say() {
     let answer = fix("verified", &["write-flag", "-r", "APPLIED", "--override", "--json"]).exits(0).json();
     assert_eq!(answer["data"]["entry"]["evidence"], "none");
     house.run(&["audit", "verify"]).exits(0);
+}
+
+/// After the application died in a transaction, and its lease has ended.
+fn uncertain() -> House {
+    let house = House::after("dies-in-transaction");
+    let began = Instant::now();
+    while !house.run(&["lock", "status"]).out.contains("free") {
+        assert!(began.elapsed() < Duration::from_secs(20), "its lease never ended");
+    }
+    house
+}
+
+/// The rulings that are printed, as a shell takes them.
+fn printed(ended: &Ended) -> Vec<Vec<String>> {
+    let line = |line: &str| {
+        let line = line.replace("'what you saw'", "looked");
+        line.split_whitespace().skip_while(|word| *word != "audit").map(str::to_owned).collect()
+    };
+    ended.out.lines().filter(|line| line.contains(" audit fix ")).map(line).collect()
+}
+
+fn words(line: &[String]) -> Vec<&str> {
+    line.iter().map(String::as_str).collect()
+}
+
+pub(crate) fn what_the_guidance_prints_is_accepted_and_never_overrules_the_target() {
+    let house = uncertain();
+    let own = |args: &[&str]| {
+        Ended::of(house.app("embedded").arg("flamingock").args(args).output().expect("starts"))
+    };
+    let typed = own(&["issue", "get", "-c", "add-tracking"]).exits(0).says("UNCERTAIN").hides("--force");
+    let [applied, rolled_back] = &printed(&typed)[..] else { panic!("{}", typed.out) };
+    let refused = own(&words(applied)).exits(1);
+    refused.says("by its marker it has it not").says("--against-target");
+    own(&[&words(applied)[..], &["--force"]].concat()).exits(1).says("--against-target");
+    own(&words(rolled_back)).exits(0);
+
+    // Without the application, the target has no say.
+    let house = uncertain();
+    let typed = house.run(&["issue", "get", "-c", "add-tracking"]).exits(0).says("--force");
+    let [_, rolled_back] = &printed(&typed)[..] else { panic!("{}", typed.out) };
+    house.run(&words(rolled_back)).exits(0);
 }
 
 pub(crate) fn a_change_that_runs_is_locked_and_names_its_holder() {
