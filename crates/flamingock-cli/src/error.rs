@@ -53,7 +53,13 @@ impl Problem {
     /// Without what nobody may see.
     pub(crate) fn redacted(mut self, secrets: &Secrets) -> Self {
         self.message = secrets.redact(&self.message);
-        self.causes.iter_mut().chain(&mut self.output).for_each(|text| *text = secrets.redact(text));
+        let texts = self.causes.iter_mut().chain(&mut self.output);
+        let stages = self.report.iter_mut().flat_map(|report| &mut report.stages);
+        let reported = stages.flat_map(|stage| &mut stage.details).flat_map(|change| {
+            let error = change.error.iter_mut().flat_map(|error| [&mut error.message, &mut error.causes]);
+            error.chain(&mut change.note)
+        });
+        texts.chain(reported).for_each(|text| *text = secrets.redact(text));
         self
     }
 

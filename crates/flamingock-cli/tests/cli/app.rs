@@ -57,6 +57,7 @@ impl WriteFlag {
         std::fs::write(folder.0.join("started"), "")?;
         match scenario.0.as_str() {
             "broken" => return Err("the flag server answered 503".into()),
+            "leaks" => return Err("the flag server refused s3cr3t-pw".into()),
             "dies" => die().await?,
             "slow" => {
                 for done in 0..100 {

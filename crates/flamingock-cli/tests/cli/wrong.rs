@@ -47,6 +47,14 @@ pub(crate) fn secrets_are_never_shown() {
     let mut command = bare();
     command.current_dir(house.path(".")).env("HUSH", "s3cr3t-pw").arg("status");
     Ended::of(command.output().expect("starts")).exits(2).hides("s3cr3t-pw");
+    std::fs::write(house.path("flamingock.toml"), "operator = '${file:hush}'").expect("is written");
+    std::fs::write(house.path("hush"), "s3cr3t-pw").expect("is written");
+    for more in [&["-q"][..], &["--json"]] {
+        let leaks = House::new();
+        let mut command = leaks.asking("leaks", &[&["execute", "apply"][..], more].concat());
+        command.current_dir(house.path("."));
+        Ended::of(command.output().expect("starts")).exits(1).says("refused ***").hides("s3cr3t-pw");
+    }
     house.run(&["status", "--help"]).exits(0).hides(&house.url());
 }
 
