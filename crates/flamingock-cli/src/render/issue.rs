@@ -140,7 +140,8 @@ impl Issue<'_> {
             "   {} ({}) at {}",
             self.latest.target_system, self.latest.target_kind, self.latest.target_address
         ));
-        if self.latest.tx_strategy == TxStrategy::TxWithMarker {
+        let is_issue = self.standing == Standing::Issue;
+        if is_issue && self.latest.tx_strategy == TxStrategy::TxWithMarker {
             say("   Something in its transaction committed by itself: it may have a part of it.");
         }
         say("   Where the change has a #[verify] or a marker, the application can be asked:");

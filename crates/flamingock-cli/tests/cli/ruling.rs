@@ -101,6 +101,7 @@ pub(crate) fn what_the_guidance_prints_is_accepted_and_never_overrules_the_targe
         Ended::of(house.app("embedded").arg("flamingock").args(args).output().expect("starts"))
     };
     let typed = own(&["issue", "get", "-c", "add-tracking"]).exits(0).says("UNCERTAIN").hides("--force");
+    let typed = typed.hides("committed by itself");
     let [applied, rolled_back] = &printed(&typed)[..] else { panic!("{}", typed.out) };
     let refused = own(&words(applied)).exits(1);
     refused.says("by its marker it has it not").says("--against-target");
