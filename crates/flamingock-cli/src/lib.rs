@@ -93,7 +93,7 @@ async fn execute(args: Vec<OsString>, app: Option<Flamingock>) -> ExitCode {
     let (args, app_args) = divided(args);
     let early = Output::before(&args);
     let parser = command().color(early.choice());
-    let parser = if app.is_some() { parser.bin_name(output::program()) } else { parser };
+    let parser = if app.is_some() { parser.bin_name(output::program(true)) } else { parser };
     let parsed = parser.try_get_matches_from(&args);
     let cli = match parsed.and_then(|matches| Cli::from_arg_matches(&matches)) {
         Ok(cli) => Cli { global: args::Global { app_args, ..cli.global }, ..cli },

@@ -159,15 +159,13 @@ impl Output {
     }
 }
 
-/// How this program is called, as it is to be typed.
-pub(crate) fn program() -> String {
+/// How this program is called, as it is to be typed: an application has these commands under a word.
+pub(crate) fn program(is_application: bool) -> String {
     let path = std::env::args_os().next().unwrap_or_default();
-    let name = std::path::Path::new(&path).file_name().unwrap_or_default().to_string_lossy().into_owned();
-    if name.is_empty() || name == "flamingock" {
-        "flamingock".to_owned()
-    } else {
-        format!("{name} flamingock")
-    }
+    let name = std::path::Path::new(&path).file_name().unwrap_or_default().to_string_lossy();
+    let name = name.strip_suffix(std::env::consts::EXE_SUFFIX).unwrap_or(&name);
+    let name = crate::render::quoted(if name.is_empty() { "flamingock" } else { name });
+    if is_application { format!("{name} flamingock") } else { name }
 }
 
 /// Columns that a line may have; wide where nobody looks at it.

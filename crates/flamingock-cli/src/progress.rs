@@ -32,6 +32,8 @@ impl Progress {
 
     pub(crate) fn show(&mut self, notice: &Notice) {
         match notice {
+            // Told where another one was named.
+            Notice::AuditStore { .. } => {}
             Notice::Waiting { holder } => self.line(&waiting(holder)),
             Notice::StageStarted { stage, pending } => {
                 self.line(&format!("stage {stage}: {pending} pending"));

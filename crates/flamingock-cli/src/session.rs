@@ -29,7 +29,16 @@ pub(crate) struct Session {
 
 impl Session {
     pub(crate) fn open(global: Global, app: Option<Flamingock>, output: Output) -> Result<Self> {
+        if app.is_some()
+            && let Some((flag, _)) = typed_stores(&global).next()
+        {
+            return Err(Problem::usage(format!(
+                "{flag} is not for the application's own commands: they use the audit store and the lock of the \
+                 application. Leave it out, or use the `flamingock` binary"
+            )));
+        }
         let mut secrets = Secrets::default();
+        global.app_args.iter().for_each(|arg| secrets.add_url(&arg.to_string_lossy()));
         let config = Config::read(global.config.as_deref(), &mut secrets)?;
         let url = global.audit_store.clone().or_else(|| config.audit_store.clone());
         let lock_url = global.lock_store.clone().or_else(|| config.lock_store.clone());
@@ -164,42 +173,38 @@ impl Session {
 
     /// What to type before a command's own arguments, for the guidance.
     pub(crate) fn typed(&self) -> String {
-        let mut typed = crate::output::program();
+        let mut typed = crate::output::program(self.app.is_some());
         if self.app.is_some() {
             return typed;
         }
-        let Global { service, tenant, config, audit_store, .. } = &self.global;
-        let from_env = |name: &str, value: &str| std::env::var(name).is_ok_and(|set| set == value);
+        let Global { service, tenant, config, .. } = &self.global;
         let config = config.as_ref().map(|path| path.display().to_string());
-        // What the environment says, it says to the next command, too.
-        for (flag, name, value) in [
-            ("--config", "", &config),
-            ("--audit-store", "FLAMINGOCK_AUDIT_STORE", audit_store),
-            ("--service", "FLAMINGOCK_SERVICE", service),
-            ("--tenant", "FLAMINGOCK_TENANT", tenant),
-        ] {
-            if let Some(value) = value.as_ref().filter(|value| !from_env(name, value)) {
-                typed.push_str(&format!(" {flag} {}", quoted(&self.secrets.redact(value))));
-            }
+        let others = [
+            ("--service", service.as_deref().filter(|name| !from_env("FLAMINGOCK_SERVICE", name))),
+            ("--tenant", tenant.as_deref().filter(|name| !from_env("FLAMINGOCK_TENANT", name))),
+        ];
+        let others = others.into_iter().filter_map(|(flag, value)| Some((flag, value?)));
+        let config = config.as_deref().map(|path| ("--config", path));
+        for (flag, value) in config.into_iter().chain(typed_stores(&self.global)).chain(others) {
+            typed.push_str(&format!(" {flag} {}", quoted(&self.secrets.redact(value))));
         }
         typed
     }
 
     /// What to type after a command that needs the application.
     pub(crate) fn typed_app(&self) -> String {
-        match (&self.app, &self.global.app, &self.config.app) {
-            (Some(_), ..) | (None, None, Some(_)) => String::new(),
+        let mut typed = match (&self.app, &self.global.app, &self.config.app) {
+            (Some(_), ..) => return String::new(),
+            (None, None, Some(_)) => String::new(),
             (None, None, None) => " --app PATH".to_owned(),
-            (None, Some(path), _) => {
-                let mut typed = format!(" --app {}", quoted(&path.display().to_string()));
-                let args = self.global.app_args.iter().map(|arg| quoted(&arg.to_string_lossy()));
-                let args: Vec<String> = std::iter::once("--".to_owned()).chain(args).collect();
-                if args.len() > 1 {
-                    typed.push_str(&format!(" {}", args.join(" ")));
-                }
-                typed
-            }
+            (None, Some(path), _) => format!(" --app {}", quoted(&path.display().to_string())),
+        };
+        for (index, arg) in self.global.app_args.iter().enumerate() {
+            let arg = quoted(&self.secrets.redact(&arg.to_string_lossy()));
+            typed.push_str(if index == 0 { " -- " } else { " " });
+            typed.push_str(&arg);
         }
+        typed
     }
 
     // ---- the application ----
@@ -229,7 +234,16 @@ impl Session {
                 let _ = shown.await;
                 answer
             }
-            None => Child::ask(self.launch()?, &asked, notice).await?,
+            None => {
+                let elsewhere = typed_stores(&self.global).next().is_some();
+                let told = move |said| match said {
+                    Notice::AuditStore { address } if elsewhere => {
+                        eprintln!("the application is asked, which uses its own audit store: {address}");
+                    }
+                    said => notice(said),
+                };
+                Child::ask(self.launch()?, &asked, told).await?
+            }
         };
         match answer {
             Answer::Done(outcome) => Ok(outcome),
@@ -265,6 +279,22 @@ impl Session {
         });
         token
     }
+}
+
+/// Where audit and lock are said to be, by who types; what the environment says, it says to the next
+/// command, too.
+fn typed_stores(global: &Global) -> impl Iterator<Item = (&'static str, &str)> {
+    let stores = [
+        ("--audit-store", "FLAMINGOCK_AUDIT_STORE", &global.audit_store),
+        ("--lock-store", "FLAMINGOCK_LOCK_STORE", &global.lock_store),
+    ];
+    stores.into_iter().filter_map(|(flag, name, value)| {
+        value.as_deref().filter(|value| !from_env(name, value)).map(|value| (flag, value))
+    })
+}
+
+fn from_env(name: &str, value: &str) -> bool {
+    std::env::var(name).is_ok_and(|set| set == value)
 }
 
 fn name(operator: &Operator) -> String {

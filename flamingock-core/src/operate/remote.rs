@@ -36,6 +36,11 @@ pub enum Line {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "event", rename_all = "snake_case")]
 pub enum Notice {
+    /// Whose audit store it is: the application's own, whatever else the command line knows.
+    AuditStore {
+        /// Where it is, without secrets.
+        address: String,
+    },
     /// See [`Event::Waiting`].
     Waiting {
         /// Who has the lock.
@@ -130,6 +135,7 @@ impl Remote {
     async fn answer(&self, app: &Flamingock) -> io::Result<u8> {
         let out = std::sync::Arc::new(Out(Mutex::new(OpenOptions::new().append(true).open(&self.file)?)));
         out.line(&Line::Hello(PROTOCOL))?;
+        out.line(&Line::Notice(Notice::AuditStore { address: app.store.address() }))?;
         let answer = match serde_json::from_str::<Asked>(&self.request) {
             Ok(asked) => {
                 let events = std::sync::Arc::clone(&out);

@@ -97,7 +97,9 @@ pub(crate) fn what_is_held_is_kept_out_and_named_until_it_is_released() {
 
 pub(crate) fn another_services_application_refuses() {
     let house = House::after("good");
-    house.ask("good", &["plan", "--service", "orders"]).exits(0);
+    house.ask("good", &["plan", "--service", "orders"]).exits(0).hides("its own audit store");
+    let elsewhere = house.ask("good", &["plan", "--audit-store", "sqlite://other.db"]).exits(0);
+    elsewhere.says(&format!("its own audit store: sqlite:{}", house.path("audit.db").display()));
     for name in ["--service", "--tenant"] {
         house.ask("good", &["plan", name, "billing"]).exits(1).says("`orders`, not of `billing`");
     }
@@ -215,4 +217,8 @@ pub(crate) fn an_application_has_the_same_commands_as_its_own() {
     own(&["audit", "fix", "-c", "write-flag", "-r", "ROLLED_BACK", "--reason", "x", "--override"]).exits(0);
     own(&["audit", "verify"]).exits(0).says("7 entries");
     own(&["frobnicate"]).exits(2);
+    // They are on the application's own store, which is another one than whoever types this means.
+    for flag in ["--audit-store", "--lock-store"] {
+        own(&["status", flag, "sqlite://other.db"]).exits(2).says(flag).says("of the application");
+    }
 }
