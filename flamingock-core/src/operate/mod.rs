@@ -12,6 +12,7 @@ mod chain;
 mod nearest;
 mod operator;
 mod preview;
+mod quoted;
 mod remote;
 mod ruling;
 mod selection;
@@ -24,10 +25,11 @@ pub use operator::{Operator, Status};
 pub use preview::{
     Action, Examination, MarkerSeen, Preview, PreviewChange, PreviewStage, TargetCheck, Validation, Verdict,
 };
+pub use quoted::quoted;
 pub use remote::{Line, Notice, PROTOCOL, REQUEST, RESULT, signalled};
 pub use ruling::{Baseline, Resolution, Ruled, Ruling};
 pub use selection::{Only, SavedPlan, Undo, UndoSelection};
-pub use standing::{Standing, standing};
+pub use standing::{Standing, consent, standing};
 
 pub(crate) use chain::ChainCheck;
 pub(crate) use nearest::did_you_mean;

@@ -1,6 +1,7 @@
 use crate::audit::{AuditEntry, AuditState, Operation, TxStrategy};
 use crate::change::RecoveryStrategy;
 use crate::lock::Holder;
+use crate::operate::Resolution;
 use crate::words::words;
 
 words! {
@@ -20,6 +21,18 @@ words! {
         Uncertain = "UNCERTAIN",
         /// It needs an operator.
         Issue = "ISSUE",
+    }
+}
+
+/// The flag without which `flamingock audit fix` refuses a ruling on a change with this newest entry; empty
+/// where it needs none. Whether the target agrees is asked besides.
+pub fn consent(entry: &AuditEntry, resolution: Resolution) -> &'static str {
+    match (standing(entry, None), resolution) {
+        (Standing::Issue | Standing::Running, _) => "",
+        (Standing::RolledBack, Resolution::RolledBack) => " --against-target",
+        (Standing::Applied | Standing::RolledBack | Standing::Held, _) => " --override",
+        (Standing::Failing, _) if entry.state == Some(AuditState::RolledBack) => " --override",
+        (Standing::Failing | Standing::Uncertain, _) => " --force",
     }
 }
 

@@ -132,11 +132,7 @@ impl fmt::Display for IssueReason {
                 verdict(f, verified.as_ref())
             }
             Self::PartiallyApplied => {
-                // The command line looks at the audit, where it is merely uncertain.
-                f.write_str(
-                    "something in its transaction committed by itself: it is partially applied, which only the \
-                     target tells: a ruling needs `--force`",
-                )
+                f.write_str("something in its transaction committed by itself: it is partially applied")
             }
             Self::UndoUncertain => f.write_str("its undo did not come to an end"),
             Self::StillRunning(error) => write!(

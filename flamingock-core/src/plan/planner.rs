@@ -45,6 +45,8 @@ pub struct Issue {
     pub change: String,
     /// Where it is written.
     pub source: Source,
+    /// Its newest entry.
+    pub entry: AuditEntry,
     /// Why.
     pub reason: IssueReason,
 }
@@ -94,9 +96,9 @@ pub fn plan<S: std::hash::BuildHasher>(
             let entry = latest.get(&change.id);
             let seen = observations.get(&change.id).unwrap_or(&nothing);
             let decision = decide(change, entry, seen);
-            if let Decision::Issue(reason) = &decision {
+            if let (Decision::Issue(reason), Some(entry)) = (&decision, entry) {
                 let (change, source) = (change.id.clone(), change.source.clone());
-                issues.push(Issue { change, source, reason: reason.clone() });
+                issues.push(Issue { change, source, entry: entry.clone(), reason: reason.clone() });
             }
             drifts.extend(changed(change, entry, policies));
             steps.push(Step { change: change.id.clone(), decision });
@@ -117,7 +119,8 @@ pub fn plan<S: std::hash::BuildHasher>(
     for entry in gone {
         if is_uncertain(entry) {
             let source = Source::new(entry.source.clone(), 0);
-            let issue = Issue { change: entry.change.clone(), source, reason: IssueReason::Removed };
+            let (change, reason) = (entry.change.clone(), IssueReason::Removed);
+            let issue = Issue { change, source, entry: entry.clone(), reason };
             match pipeline.stages.iter().position(|stage| stage.name == entry.stage) {
                 Some(index) => stages[index].issues.push(issue),
                 None => removed.push(issue),

@@ -173,6 +173,9 @@ pub struct ChangeReport {
     pub error: Option<ErrorDetail>,
     /// More for a person: why it is an issue, what could not be recorded.
     pub note: Option<String>,
+    /// What to do next, where it needs an operator.
+    #[serde(default)]
+    pub remedy: Option<String>,
 }
 
 impl Report {

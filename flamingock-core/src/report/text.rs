@@ -1,6 +1,9 @@
 use std::fmt::{self, Display};
 use std::time::Duration;
 
+use crate::operate::{Resolution, consent, quoted};
+use crate::plan::{Issue, IssueReason};
+
 use super::{ChangeOutcome, ChangeReport, Counters, Report, RunStatus, StageReport, StageState};
 
 const RULE: &str = "========================================================================";
@@ -145,21 +148,44 @@ pub(super) fn summary(report: &Report) -> String {
     }
 }
 
+impl Issue {
+    /// What to do next. The commands are those that are accepted, whether or not the target is asked.
+    pub(crate) fn remedy(&self) -> String {
+        let id = quoted(&self.change);
+        let fix = |resolution| {
+            let (consent, seen) = (consent(&self.entry, resolution), self.entry.sequence);
+            format!("`flamingock audit fix -c {id} -r {resolution}{consent} --seen {seen} --reason ..`")
+        };
+        let (applied, rolled_back) = (fix(Resolution::Applied), fix(Resolution::RolledBack));
+        let (again, instead) = match self.reason {
+            IssueReason::Uncertain { .. } | IssueReason::PartiallyApplied => (
+                " and is to run again",
+                "; or give the change a #[verify], or `recovery = always_retry` if it may be applied twice",
+            ),
+            IssueReason::UndoUncertain => (" and is to run again", "; or give the change a #[verify]"),
+            IssueReason::RulingDisagrees => (" and is to run again", ""),
+            IssueReason::Removed => {
+                ("", "; or put it back into the code as it was: its target is then asked")
+            }
+            IssueReason::Moved => {
+                (" and is to run again", "; or give it back what it had: its target is then asked")
+            }
+        };
+        format!(
+            "look at the target (`flamingock issue get -c {id}` says how), then rule: {applied} if the target has \
+             the change, {rolled_back} if it has not{again}{instead}"
+        )
+    }
+}
+
 pub(super) fn explanation(report: &Report) -> String {
     let lines = report.failing().map(|change| {
         let (source, id, target) = (&change.source, change.id.escape_debug(), &change.target_system);
         let error = change.error.as_ref().map(|error| format!(": {error}"));
         let note = change.note.as_ref().map(|note| format!("; {note}"));
-        let next = match change.outcome {
-            ChangeOutcome::Issue => format!(
-                "; look at the target (`flamingock issue get -c {id}` says how), then rule: \
-                 `flamingock audit fix -c {id} -r APPLIED --reason ..` if the target has the change, \
-                 `-r ROLLED_BACK` if it has not and is to run again; or give the change a #[verify], \
-                 or `recovery = always_retry` if it may be applied twice"
-            ),
-            _ => String::new(),
-        };
-        let (error, note) = (error.unwrap_or_default(), note.unwrap_or_default());
+        let next = change.remedy.as_ref().map(|remedy| format!("; {remedy}"));
+        let (error, note, next) =
+            (error.unwrap_or_default(), note.unwrap_or_default(), next.unwrap_or_default());
         format!("\n  - {source}: change `{id}` on `{target}`: {}{error}{note}{next}", change.outcome)
     });
     summary(report) + &lines.collect::<String>()

@@ -207,7 +207,9 @@ impl Run<'_> {
         }
         if in_state(StageState::Blocked) || !plan.removed.is_empty() {
             let line = |issue: &Issue| {
-                format!("\n  - {}: change `{}`: {}", issue.source, issue.change, issue.reason)
+                let (id, target) = (issue.change.escape_debug(), &issue.entry.target_system);
+                let (reason, remedy) = (&issue.reason, issue.remedy());
+                format!("\n  - {}: change `{id}` on `{target}`: ISSUE; {reason}; {remedy}", issue.source)
             };
             return Err(Stop::new(RunErrorKind::Issue, plan.removed.iter().map(line).collect::<String>()));
         }

@@ -178,11 +178,12 @@ impl Run<'_> {
             id: issue.change.clone(),
             outcome: ChangeOutcome::Issue,
             author: change.and_then(|change| change.author.clone()),
-            target_system: change.map(|change| change.target_system.clone()).unwrap_or_default(),
+            target_system: issue.entry.target_system.clone(),
             source: issue.source.clone(),
             duration_ms: 0,
             error: None,
             note: Some(issue.reason.to_string()),
+            remedy: Some(issue.remedy()),
         };
         self.app.listeners.tell(&Event::ChangeFinished { report: &report });
         report
@@ -271,5 +272,6 @@ pub(super) fn change_report(change: &PipelineChange, ended: Ended, began: Instan
         duration_ms: millis(began.elapsed()),
         error: ended.error,
         note: ended.note,
+        remedy: None,
     }
 }

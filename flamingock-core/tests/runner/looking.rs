@@ -144,7 +144,12 @@ async fn a_baseline_skips_what_is_applied_and_refuses_what_has_failed() {
     let app = house.app([put("a", "1"), put("b", "2"), broken, put("d", "4")]);
     app.run().await.expect_err("fails");
     let error = app.baseline(&baseline("d")).await.expect_err("c is an issue");
-    assert!(error.to_string().contains("`c` is FAILED: rule on it"), "{error}");
+    assert!(
+        error.to_string().contains(
+            "`c` is FAILED: if the target has it, rule `flamingock audit fix -c c -r APPLIED --reason"
+        ),
+        "{error}"
+    );
     let entries = house.entries().await;
     assert!(entries.iter().all(|entry| entry.change != "d"));
 }

@@ -7,7 +7,8 @@ use crate::support::{House, count, on_db, on_flags, orders, plain, put, tx, veri
 use Resolution::{Applied, RolledBack};
 use flamingock_core::audit::{AuditState, Evidence, Operation};
 use flamingock_core::change::{Change, RecoveryStrategy, TargetState};
-use flamingock_core::operate::{Operator, Resolution, Ruling, Undo};
+use flamingock_core::operate::{Baseline, Operator, Resolution, Ruling, Undo};
+use flamingock_core::pipeline::Stage;
 use flamingock_core::{Flamingock, RunErrorKind};
 
 const SHORT: Duration = Duration::from_millis(50);
@@ -210,4 +211,117 @@ async fn held_changes_are_released_together_each_once() {
         released.iter().map(|entry| (entry.change.as_str(), entry.operation, entry.state)).collect();
     let state = Some(AuditState::RolledBack);
     assert_eq!(told, [("a", Operation::Release, state), ("b", Operation::Release, state)]);
+}
+
+/// The rulings that an error proposes, in its words.
+fn proposed(error: &str) -> Vec<(String, Ruling)> {
+    let commands = error.split('`').filter(|text| text.starts_with("flamingock audit fix "));
+    let parse = |command: &str| {
+        let has = |flag: &str| command.split(' ').any(|word| word == flag);
+        let after =
+            |flag: &str| command.split(' ').skip_while(|word| *word != flag).nth(1).expect("is there");
+        let resolution = Resolution::parse(after("-r")).expect("is one");
+        let ruling = Ruling::new(after("-c"), resolution, after("--reason"))
+            .seen(after("--seen").parse().expect("a number"))
+            .correct(has("--override"))
+            .force(has("--force"))
+            .against_target(has("--against-target"));
+        (command.to_owned(), ruling)
+    };
+    commands.map(parse).collect()
+}
+
+#[derive(Debug, Clone, Copy)]
+enum Issue {
+    Plain,
+    Removed,
+    OfAStageThatIsGone,
+    Moved,
+    RemovedAndAlwaysRetried,
+    RuledAgainstTheMarker,
+}
+
+/// Leaves `a` as an issue, and returns the application that finds it so.
+async fn leaves(house: &House, issue: Issue) -> Flamingock {
+    match issue {
+        Issue::Plain => {
+            house.app([quota()]).run().await.expect_err("fails");
+            house.app([quota()])
+        }
+        Issue::Removed => {
+            cut_off(house, false).await;
+            house.app([put("b", "2")])
+        }
+        Issue::OfAStageThatIsGone => {
+            cut_off(house, false).await;
+            let mut other = put("b", "2");
+            other.stage = Some("other".to_owned());
+            house.builder([other]).stage(Stage::new("other")).build().expect("is wired")
+        }
+        Issue::Moved => {
+            cut_off(house, false).await;
+            house.app([count("a", "1")])
+        }
+        Issue::RemovedAndAlwaysRetried => {
+            let mut retried = quota();
+            retried.recovery = RecoveryStrategy::AlwaysRetry;
+            house.app([retried]).run().await.expect_err("fails");
+            house.app([put("b", "2")])
+        }
+        Issue::RuledAgainstTheMarker => {
+            house.app([put("a", "1")]).run().await.expect("applies");
+            operator(house).rule(&ruling(RolledBack).correct(true)).await.expect("rules");
+            house.app([put("a", "1")])
+        }
+    }
+}
+
+#[tokio::test]
+async fn what_a_start_proposes_for_an_issue_is_accepted_with_and_without_the_application() {
+    use Issue::{Moved, OfAStageThatIsGone, Plain, Removed, RemovedAndAlwaysRetried, RuledAgainstTheMarker};
+    let issues = [Plain, Removed, OfAStageThatIsGone, Moved, RemovedAndAlwaysRetried, RuledAgainstTheMarker];
+    for (issue, index, asked) in issues
+        .into_iter()
+        .flat_map(|issue| [(issue, 0, false), (issue, 1, false), (issue, 0, true), (issue, 1, true)])
+    {
+        let house = House::new();
+        let app = leaves(&house, issue).await;
+        let error = app.run().await.expect_err("is an issue");
+        assert_eq!(error.kind(), RunErrorKind::Issue);
+        let text = error.to_string();
+        assert!(!text.contains("on ``"), "{text}");
+        let [applied, rolled_back] = &proposed(&text)[..] else { panic!("{issue:?}: {text}") };
+        let (command, ruling) = [applied, rolled_back][index];
+        let ruled = match asked {
+            true => rule(&app, ruling.clone()).await.map(drop),
+            false => operator(&house).rule(ruling).await.map(drop).map_err(|error| error.to_string()),
+        };
+        ruled.unwrap_or_else(|refused| panic!("{issue:?}: {command}: {refused}"));
+        if let Err(error) = app.run().await {
+            assert_ne!(error.kind(), RunErrorKind::Issue, "{issue:?}: {command}: {error}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn what_is_proposed_is_quoted_for_a_shell() {
+    let house = House::new();
+    let app = house.app([plain("add index", "1", |_| Err("no".into()))]);
+    app.run().await.expect_err("fails");
+    let error = app.run().await.expect_err("is an issue").to_string();
+    assert!(
+        error.contains("`flamingock audit fix -c 'add index' -r APPLIED --seen 2 --reason ..`"),
+        "{error}"
+    );
+}
+
+#[tokio::test]
+async fn a_baseline_that_is_refused_says_which_ruling_is_accepted() {
+    let house = House::new();
+    house.app([put("a", "1")]).run().await.expect("applies");
+    operator(&house).rule(&ruling(RolledBack).correct(true)).await.expect("rules");
+    let app = house.app([put("a", "1")]);
+    let baseline = Baseline { to: "a".to_owned(), reason: None, operator: None };
+    let error = app.baseline(&baseline).await.expect_err("is refused").to_string();
+    assert!(error.contains("`flamingock audit fix -c a -r APPLIED --override --reason ..`"), "{error}");
 }

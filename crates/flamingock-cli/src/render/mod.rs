@@ -8,6 +8,7 @@ mod table;
 use std::time::Duration;
 
 use flamingock_core::operate::Standing;
+pub(crate) use flamingock_core::operate::quoted;
 use jiff::Timestamp;
 
 pub(crate) use entry::{EntryTable, life};
@@ -16,16 +17,6 @@ pub(crate) use plan::{examination, plan, validation};
 pub(crate) use table::Table;
 
 use crate::output::Tone;
-
-/// As a shell takes it.
-pub(crate) fn quoted(text: &str) -> String {
-    let plain = |c: char| c.is_ascii_alphanumeric() || "-_./:@%+=,".contains(c);
-    if !text.is_empty() && text.chars().all(plain) {
-        text.to_owned()
-    } else {
-        format!("'{}'", text.replace('\'', "'\\''"))
-    }
-}
 
 /// In UTC, to the second.
 pub(crate) fn time(time: Timestamp) -> String {
@@ -68,13 +59,6 @@ pub(crate) fn tone(standing: Standing) -> Tone {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn what_is_quoted_is_one_word_for_a_shell() {
-        assert_eq!(quoted("add-index"), "add-index");
-        assert_eq!(quoted("it's; rm -rf"), r"'it'\''s; rm -rf'");
-        assert_eq!(quoted(""), "''");
-    }
 
     #[test]
     fn what_is_stored_cannot_move_the_cursor() {

@@ -83,12 +83,13 @@ fn uncertain() -> House {
 }
 
 /// The rulings that are printed, as a shell takes them.
-fn printed(ended: &Ended) -> Vec<Vec<String>> {
+fn printed(ended: &Ended) -> [Vec<String>; 2] {
     let line = |line: &str| {
         let line = line.replace("'what you saw'", "looked");
         line.split_whitespace().skip_while(|word| *word != "audit").map(str::to_owned).collect()
     };
-    ended.out.lines().filter(|line| line.contains(" audit fix ")).map(line).collect()
+    let lines = ended.out.lines().filter(|line| line.contains(" audit fix "));
+    lines.map(line).collect::<Vec<_>>().try_into().expect("one for each resolution")
 }
 
 fn words(line: &[String]) -> Vec<&str> {
@@ -102,17 +103,17 @@ pub(crate) fn what_the_guidance_prints_is_accepted_and_never_overrules_the_targe
     };
     let typed = own(&["issue", "get", "-c", "add-tracking"]).exits(0).says("UNCERTAIN").hides("--force");
     let typed = typed.hides("committed by itself");
-    let [applied, rolled_back] = &printed(&typed)[..] else { panic!("{}", typed.out) };
-    let refused = own(&words(applied)).exits(1);
+    let [applied, rolled_back] = printed(&typed);
+    let refused = own(&words(&applied)).exits(1);
     refused.says("by its marker it has it not").says("--against-target");
-    own(&[&words(applied)[..], &["--force"]].concat()).exits(1).says("--against-target");
-    own(&words(rolled_back)).exits(0);
+    own(&[&words(&applied)[..], &["--force"]].concat()).exits(1).says("--against-target");
+    own(&words(&rolled_back)).exits(0);
 
     // Without the application, the target has no say.
     let house = uncertain();
     let typed = house.run(&["issue", "get", "-c", "add-tracking"]).exits(0).says("--force");
-    let [_, rolled_back] = &printed(&typed)[..] else { panic!("{}", typed.out) };
-    house.run(&words(rolled_back)).exits(0);
+    let [_, rolled_back] = printed(&typed);
+    house.run(&words(&rolled_back)).exits(0);
 }
 
 pub(crate) fn a_change_that_runs_is_locked_and_names_its_holder() {
