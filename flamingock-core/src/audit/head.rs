@@ -70,6 +70,18 @@ pub struct Verdict {
     pub message: String,
 }
 
+impl Verdict {
+    /// What stands in a message before the ids of the changes that need an operator.
+    pub(crate) const NEEDS_OPERATOR: &str = "manual intervention required for: ";
+
+    /// Whether the run found that this change needs an operator. Only a start asks the targets: for it
+    /// that may be an issue which the audit alone calls settled or uncertain.
+    pub fn needs_operator_for(&self, change: &str) -> bool {
+        let named = self.message.rsplit_once(Self::NEEDS_OPERATOR);
+        named.is_some_and(|(_, ids)| ids.split(", ").any(|id| id == change))
+    }
+}
+
 words! {
     /// How a run ended, when it did not end well.
     VerdictStatus {

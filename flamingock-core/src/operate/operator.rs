@@ -4,7 +4,7 @@ use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
 use super::{ChainReport, Ruled, Ruling, Standing};
-use crate::audit::{AuditEntry, AuditStore, ChainHash, EntryFilter, Head};
+use crate::audit::{AuditEntry, AuditStore, ChainHash, EntryFilter, Head, VerdictStatus};
 use crate::builder::Flamingock;
 use crate::event::Event;
 use crate::lock::{Holder, LockStore};
@@ -42,6 +42,12 @@ pub struct Status {
 }
 
 impl Status {
+    /// Whether the last run needed an operator, and nothing was recorded since.
+    pub fn is_blocked(&self) -> bool {
+        let verdict = self.head.as_ref().and_then(|head| head.verdict.as_ref());
+        verdict.is_some_and(|verdict| verdict.status == VerdictStatus::Blocked)
+    }
+
     /// How many changes stand so.
     pub fn count(&self, wanted: Standing) -> usize {
         self.changes.iter().filter(|(_, standing)| *standing == wanted).count()

@@ -19,7 +19,7 @@ words! {
         Failing = "FAILING",
         /// Nobody recorded how it ended; the next start may settle it by marker or `#[verify]`.
         Uncertain = "UNCERTAIN",
-        /// It needs an operator.
+        /// It needs an operator: by the audit, or since the last start said so.
         Issue = "ISSUE",
     }
 }

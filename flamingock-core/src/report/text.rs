@@ -1,6 +1,7 @@
 use std::fmt::{self, Display};
 use std::time::Duration;
 
+use crate::audit::Verdict;
 use crate::operate::{Resolution, consent, quoted};
 use crate::plan::{Issue, IssueReason};
 
@@ -141,7 +142,7 @@ pub(super) fn summary(report: &Report) -> String {
                 line.push_str(&format!("; failed: {failing}"));
             }
             if !issues.is_empty() {
-                line.push_str(&format!("; manual intervention required for: {issues}"));
+                line.push_str(&format!("; {}{issues}", Verdict::NEEDS_OPERATOR));
             }
             line
         }

@@ -6,8 +6,8 @@ use crate::audit::{AuditEntry, ChainHash, EntryFilter};
 use crate::builder::Flamingock;
 use crate::error::{RunError, Stop};
 use crate::operate::{
-    ChainCheck, ChainFinding, ChainReport, Examination, MarkerSeen, Preview, SavedPlan, Status, TargetCheck,
-    UndoSelection, Validation, Verdict, decision_for_people, standing,
+    ChainCheck, ChainFinding, ChainReport, Examination, MarkerSeen, Preview, SavedPlan, Standing, Status,
+    TargetCheck, UndoSelection, Validation, Verdict, decision_for_people, standing,
 };
 use crate::plan::{Latest, Observation, decide, is_applied, plan, question};
 use crate::target::Mode;
@@ -58,11 +58,20 @@ impl Run<'_> {
         let holder = self.holder().await?;
         let mut entries: Vec<AuditEntry> = self.read_latest().await?.into_values().collect();
         entries.sort_unstable_by_key(|entry| entry.sequence);
+        let verdict = head.verdict.as_ref();
+        let needs_operator =
+            |entry: &AuditEntry| verdict.is_some_and(|verdict| verdict.needs_operator_for(&entry.change));
         let changes = entries.into_iter().map(|entry| {
-            let stands = standing(&entry, holder.as_ref());
+            let stands = match standing(&entry, holder.as_ref()) {
+                stands @ (Standing::Applied | Standing::Held | Standing::Running) => stands,
+                // Whatever is recorded afterwards takes the verdict away.
+                _ if needs_operator(&entry) => Standing::Issue,
+                stands => stands,
+            };
             (entry, stands)
         });
-        Ok(Status { head: Some(head), changes: changes.collect(), holder: holder.clone() })
+        let changes = changes.collect();
+        Ok(Status { head: Some(head), changes, holder })
     }
 
     /// The newest entries; none before the first run.

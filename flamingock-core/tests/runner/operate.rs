@@ -181,9 +181,15 @@ async fn a_ruling_against_the_marker_is_an_issue_until_the_marker_is_overruled()
     assert_eq!(error.kind(), RunErrorKind::Issue);
     let plan = house.app([put("row", "1")]).plan().await.expect("plans");
     assert!(plan.has_issues());
+    // The audit alone calls it settled: the start has told.
+    let status = operator.status().await.expect("is readable");
+    assert!(status.is_blocked());
+    assert_eq!(status.change("row").map(|(_, standing)| *standing), Some(Standing::Issue));
     let again = ruling("row", Resolution::RolledBack).against_target(true);
     let ruled = operator.rule(&again).await.expect("rules");
     assert_eq!(ruled.entry.evidence, Evidence::Overruled);
+    let status = operator.status().await.expect("is readable");
+    assert_eq!((status.is_blocked(), status.count(Standing::Issue)), (false, 0));
     house.app([put("row", "1")]).run().await.expect("applies again");
 }
 

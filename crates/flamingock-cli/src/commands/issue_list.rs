@@ -19,6 +19,7 @@ pub(crate) struct Args {
 pub(crate) async fn run(session: &Session, args: Args) -> Result<Done> {
     let operator = session.operator().await?;
     let status = operator.status().await?;
+    let blocked = status.is_blocked();
     let mut issues = Vec::new();
     let mut others = Vec::new();
     for (entry, standing) in status.changes {
@@ -30,7 +31,10 @@ pub(crate) async fn run(session: &Session, args: Args) -> Result<Done> {
         let error = shared::last_error(&shared::life(&operator, &entry.change).await?);
         list.push((entry, standing, error));
     }
-    let mut text = if issues.is_empty() {
+    let mut text = if issues.is_empty() && blocked {
+        let what = "The last start needed an operator, and the audit does not say for which change";
+        format!("{}: see what it said, and below\n", session.output.paint(Tone::Bad, what))
+    } else if issues.is_empty() {
         format!("{}\n", session.output.paint(Tone::Good, "No issues: nothing needs an operator."))
     } else {
         let title = format!("{} issue(s): each needs an operator, and blocks its stage", issues.len());
@@ -44,7 +48,7 @@ pub(crate) async fn run(session: &Session, args: Args) -> Result<Done> {
         let id = render::quoted(&first.change);
         text.push_str(&format!("\nNext: {} issue get -c {id}", session.typed()));
     }
-    let exit = if args.check && !issues.is_empty() { 3 } else { 0 };
+    let exit = if args.check && (blocked || !issues.is_empty()) { 3 } else { 0 };
     let data = |list: &[_]| -> Vec<serde_json::Value> {
         let item = |(entry, standing, error): &(_, Standing, Option<String>)| json!({ "standing": standing, "error": error, "entry": entry as &flamingock_core::audit::AuditEntry });
         list.iter().map(item).collect()

@@ -21,14 +21,14 @@ pub(crate) struct Args {
 pub(crate) async fn run(session: &Session, args: Args) -> Result<Done> {
     let mut all = Vec::new();
     let mut text = String::new();
-    let mut issues = 0;
+    let mut issues = false;
     for operator in session.operators().await? {
         let status = operator.status().await?;
-        issues += status.count(Standing::Issue);
+        issues |= status.count(Standing::Issue) > 0 || status.is_blocked();
         text.push_str(&show(&session.output, &operator, &status));
         all.push(data(&operator, &status));
     }
-    let exit = if args.check && issues > 0 { 3 } else { 0 };
+    let exit = if args.check && issues { 3 } else { 0 };
     Ok(Done::new(json!({ "histories": all }), text)?.exit(exit))
 }
 

@@ -1,7 +1,7 @@
 use std::fmt::Write as _;
 
 use flamingock_core::audit::{AuditEntry, AuditState, TxStrategy};
-use flamingock_core::operate::Standing;
+use flamingock_core::operate::{Resolution, Standing, consent, standing};
 
 use super::{Table, block, duration, line, quoted, time, tone};
 use crate::output::{Output, Tone};
@@ -103,6 +103,7 @@ impl Issue<'_> {
     pub(crate) fn guidance(&self) -> String {
         let mut text = self.section("WHAT TO DO");
         let (program, app, id) = (self.program, self.app, quoted(&self.latest.change));
+        let by_the_audit = standing(self.latest, None) == Standing::Issue;
         let mut say = |line: &str| {
             text.push_str(if line.is_empty() { "" } else { "  " });
             text.push_str(line);
@@ -132,6 +133,18 @@ impl Issue<'_> {
                 say(&format!("    {program} issue check -c {id}{app}"));
                 say("Rule by hand only where that cannot be done.");
             }
+            Standing::Issue if self.latest.state == Some(AuditState::ManualMarkedAsRolledBack) => {
+                say(
+                    "It was ruled rolled back, but the target's own marker says that it is applied. Either the",
+                );
+                say("ruling was wrong, or the target was changed by hand since.");
+            }
+            Standing::Issue if !by_the_audit => {
+                say(
+                    "The audit alone calls it uncertain, or retried. The last start asked, and could not settle it:",
+                );
+                say("its message says why.");
+            }
             Standing::Issue => {}
         }
         say("");
@@ -140,8 +153,7 @@ impl Issue<'_> {
             "   {} ({}) at {}",
             self.latest.target_system, self.latest.target_kind, self.latest.target_address
         ));
-        let is_issue = self.standing == Standing::Issue;
-        if is_issue && self.latest.tx_strategy == TxStrategy::TxWithMarker {
+        if by_the_audit && self.latest.tx_strategy == TxStrategy::TxWithMarker {
             say("   Something in its transaction committed by itself: it may have a part of it.");
         }
         say("   Where the change has a #[verify] or a marker, the application can be asked:");
@@ -149,17 +161,24 @@ impl Issue<'_> {
         say("");
         // What was recorded since is another issue, or none.
         let seen = self.latest.sequence;
-        let merely_uncertain = self.standing == Standing::Uncertain && !self.asked;
-        let force = if merely_uncertain { " --force" } else { "" };
         let asked = if self.asked { app } else { "" };
-        let why = format!("--seen {seen}{force} --reason 'what you saw'{asked}");
+        let fix = |resolution| {
+            let consent = match self.standing {
+                // The target, which is asked, settles it.
+                Standing::Uncertain if self.asked => "",
+                _ => consent(self.latest, resolution),
+            };
+            format!(
+                "    {program} audit fix -c {id} -r {resolution}{consent} --seen {seen} --reason 'what you saw'{asked}"
+            )
+        };
         say("2. Either the target has all of it (complete what is missing by hand first).");
         say("   APPLIED means: the target has the change. It will not run again:");
-        say(&format!("    {program} audit fix -c {id} -r APPLIED {why}"));
+        say(&fix(Resolution::Applied));
         say("");
         say("   Or the target has nothing of it (remove what is there by hand first).");
         say("   ROLLED_BACK means: the target has it not, and it will run again at the next start:");
-        say(&format!("    {program} audit fix -c {id} -r ROLLED_BACK {why}"));
+        say(&fix(Resolution::RolledBack));
         if self.latest.tx_strategy == TxStrategy::NonTx && !self.latest.operation.is_undo() {
             say("");
             say("   If the change has a #[rollback], it can remove what is there:");

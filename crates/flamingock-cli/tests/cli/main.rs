@@ -41,6 +41,7 @@ fn main() -> ExitCode {
         ruling::a_ruling_needs_a_reason_a_change_and_something_to_settle,
         ruling::through_the_application_the_target_has_its_say,
         ruling::what_the_guidance_prints_is_accepted_and_never_overrules_the_target,
+        ruling::a_ruling_that_the_marker_contradicts_is_an_issue_with_commands_that_are_accepted,
         ruling::a_change_that_runs_is_locked_and_names_its_holder,
         ruling::a_lock_is_released_by_force_and_with_a_reason,
         ruling::a_tag_can_be_undone_to,

@@ -116,6 +116,21 @@ pub(crate) fn what_the_guidance_prints_is_accepted_and_never_overrules_the_targe
     house.run(&words(&rolled_back)).exits(0);
 }
 
+pub(crate) fn a_ruling_that_the_marker_contradicts_is_an_issue_with_commands_that_are_accepted() {
+    for index in [0, 1] {
+        let house = House::after("good");
+        fix(&house, &["add-tracking", "-r", "ROLLED_BACK", "--override", "--reason", "a mistake"]).exits(0);
+        house.run(&["issue", "list", "--check"]).exits(0);
+        house.start("good").exits(1).says("the target's marker says that it is applied");
+        house.run(&["status", "--check"]).exits(3).says("1 issue");
+        house.run(&["issue", "list", "--check"]).exits(3).says("add-tracking");
+        let typed = house.run(&["issue", "get"]).exits(0).says("the target's own marker says");
+        let rulings = printed(&typed);
+        house.run(&words(&rulings[index])).exits(0);
+        house.run(&["issue", "list", "--check"]).exits(0);
+    }
+}
+
 pub(crate) fn a_change_that_runs_is_locked_and_names_its_holder() {
     let house = House::new();
     let mut app = house.app("slow").stdout(Stdio::null()).spawn().expect("starts");
