@@ -56,7 +56,7 @@ impl Secrets {
 }
 
 /// `%40` as `@`.
-fn decoded(text: &str) -> String {
+pub(crate) fn decoded(text: &str) -> String {
     let bytes = text.as_bytes();
     let mut out = Vec::with_capacity(bytes.len());
     let mut index = 0;

@@ -16,8 +16,8 @@ pub(super) async fn sqlite(url: &str, naming: &Naming) -> Result<Place> {
     use flamingock_store_sql::SqliteAuditStore;
 
     let path = url.trim_start_matches("sqlite:").trim_start_matches("//");
-    let file = path.split('?').next().unwrap_or_default();
-    if !std::path::Path::new(file).is_file() {
+    let file = crate::secret::decoded(path.split('?').next().unwrap_or_default());
+    if !std::path::Path::new(&file).is_file() {
         let message = format!("there is no file {file}: check the path in the audit store's URL");
         return Err(Problem::new("AUDIT_STORE", message));
     }

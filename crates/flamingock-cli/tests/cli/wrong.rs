@@ -24,6 +24,8 @@ pub(crate) fn what_is_typed_wrong_is_a_usage_error_in_text_and_in_json() {
     house.run(&["status", "--audit-store", "nonsense"]).exits(2);
     house.run(&["status", "--audit-store", "sqlite:///nowhere/audit.db"]).exits(1).says("there is no file");
     assert!(!house.path("other.db").exists());
+    std::os::unix::fs::symlink(house.path("."), house.path("my dir")).expect("is linked");
+    house.run(&["status", "--audit-store", "sqlite://my%20dir/audit.db"]).exits(0).says("3 applied");
     house.run(&["status", "--audit-store", "sqlite://other.db"]).exits(1);
     assert!(!house.path("other.db").exists(), "a look creates nothing");
 }
@@ -129,5 +131,10 @@ pub(crate) fn a_new_change_gets_the_next_order() {
     let text = std::fs::read_to_string(house.path("changes/_0002__add_tracking_code.rs")).expect("is there");
     assert!(text.contains("pub struct AddTrackingCode;") && text.contains("id = \"add-tracking code\""));
     new("../../etc").exits(0).says("_0003__etc.rs");
+    let dated = |id: &str| house.run(&["new", id, "--target", "db", "--order", "2026-11-23_1"]);
+    dated("dated").exits(0).says("_2026-11-23_1__dated.rs");
+    new("later").exits(0).says("_2026-11-23_2__later.rs");
+    new("Self").exits(2).says("Add a word");
+    house.run(&["new", "x", "--target", "db", "--order", "../1"]).exits(2).says("is no order");
     new("%%").exits(2).says("begin it with a letter");
 }
