@@ -45,7 +45,9 @@ pub(crate) struct Output {
     pub(crate) json: bool,
     pub(crate) quiet: bool,
     pub(crate) name: &'static str,
+    /// On standard output, and on standard error: each may be a file.
     colour: bool,
+    error_colour: bool,
 }
 
 /// What a word is coloured as.
@@ -61,18 +63,20 @@ pub(crate) enum Tone {
 
 impl Output {
     pub(crate) fn new(global: &Global, name: &'static str) -> Self {
-        Self { json: global.json, quiet: global.quiet, name, colour: colours(global.no_color) }
+        let (colour, error_colour) = colours(global.no_color);
+        Self { json: global.json, quiet: global.quiet, name, colour, error_colour }
     }
 
     /// As far as it can be told before the arguments are understood.
     pub(crate) fn before(args: &[OsString]) -> Self {
         let has = |flag: &str| args.iter().skip(1).take_while(|arg| *arg != "--").any(|arg| arg == flag);
-        Self { json: has("--json"), quiet: false, name: "flamingock", colour: colours(has("--no-color")) }
+        let (colour, error_colour) = colours(has("--no-color"));
+        Self { json: has("--json"), quiet: false, name: "flamingock", colour, error_colour }
     }
 
     /// Whether what the parser shows may have colours.
     pub(crate) fn choice(&self) -> ColorChoice {
-        if self.colour { ColorChoice::Auto } else { ColorChoice::Never }
+        if self.colour || self.error_colour { ColorChoice::Auto } else { ColorChoice::Never }
     }
 
     /// What was typed is not understood, or help was asked for.
@@ -114,7 +118,7 @@ impl Output {
         if let Some(report) = &problem.report {
             text.push_str(&format!("{report}\n"));
         }
-        text.push_str(&format!("{} {}", self.paint(Tone::Bad, "error:"), problem.message.trim()));
+        text.push_str(&format!("{} {}", self.on_error(Tone::Bad, "error:"), problem.message.trim()));
         for cause in &problem.causes {
             text.push_str(&format!("\n  caused by: {cause}"));
         }
@@ -130,7 +134,8 @@ impl Output {
         let answer = json!({
             "schema": SCHEMA,
             "command": name,
-            "ok": problem.is_none(),
+            // Exit code 3 is an answer: what was asked to be checked was.
+            "ok": problem.is_none() && exit != 1,
             "exit": exit,
             "data": data,
             "error": problem,
@@ -140,15 +145,12 @@ impl Output {
 
     /// A word in its colour, where there are colours.
     pub(crate) fn paint(&self, tone: Tone, text: &str) -> String {
-        let style = match tone {
-            Tone::Plain => return text.to_owned(),
-            Tone::Good => AnsiColor::Green.on_default(),
-            Tone::Bad => AnsiColor::Red.on_default().bold(),
-            Tone::Warn => AnsiColor::Yellow.on_default(),
-            Tone::Dim => Style::new().dimmed(),
-            Tone::Strong => Style::new().bold(),
-        };
-        if self.colour { format!("{style}{text}{style:#}") } else { text.to_owned() }
+        painted(self.colour, tone, text)
+    }
+
+    /// The same on standard error.
+    pub(crate) fn on_error(&self, tone: Tone, text: &str) -> String {
+        painted(self.error_colour, tone, text)
     }
 
     /// Something besides the answer, for a person.
@@ -157,6 +159,18 @@ impl Output {
             let _ = writeln!(io::stderr(), "{text}");
         }
     }
+}
+
+fn painted(colour: bool, tone: Tone, text: &str) -> String {
+    let style = match tone {
+        Tone::Plain => return text.to_owned(),
+        Tone::Good => AnsiColor::Green.on_default(),
+        Tone::Bad => AnsiColor::Red.on_default().bold(),
+        Tone::Warn => AnsiColor::Yellow.on_default(),
+        Tone::Dim => Style::new().dimmed(),
+        Tone::Strong => Style::new().bold(),
+    };
+    if colour { format!("{style}{text}{style:#}") } else { text.to_owned() }
 }
 
 /// How this program is called, as it is to be typed: an application has these commands under a word.
@@ -185,10 +199,12 @@ pub(crate) fn print(text: &str) -> Result<()> {
     Ok(out.flush()?)
 }
 
-fn colours(no_color: bool) -> bool {
+/// Whether standard output may have colours, and standard error.
+fn colours(no_color: bool) -> (bool, bool) {
     let unset = |name| std::env::var_os(name).is_none_or(|value| value.is_empty());
     let dumb = std::env::var_os("TERM").is_some_and(|term| term == "dumb");
-    !no_color && unset("NO_COLOR") && !dumb && io::stdout().is_terminal()
+    let wanted = !no_color && unset("NO_COLOR") && !dumb;
+    (wanted && io::stdout().is_terminal(), wanted && io::stderr().is_terminal())
 }
 
 /// Where the logs go.
@@ -203,6 +219,6 @@ pub(crate) fn log(global: &Global) {
     let _ = tracing_subscriber::fmt()
         .with_env_filter(tracing_subscriber::EnvFilter::new(level))
         .with_writer(io::stderr)
-        .with_ansi(colours(global.no_color) && io::stderr().is_terminal())
+        .with_ansi(colours(global.no_color).1)
         .try_init();
 }

@@ -66,7 +66,7 @@ impl Progress {
                 use flamingock_core::report::ChangeOutcome::{Applied, Held, Recovered, Undone};
                 let good = matches!(report.outcome, Applied | Held | Recovered | Undone);
                 let tone = if good { Tone::Good } else { Tone::Bad };
-                let outcome = self.output.paint(tone, &format!("{:<12}", report.outcome.as_str()));
+                let outcome = self.output.on_error(tone, &format!("{:<12}", report.outcome.as_str()));
                 let took = humantime::format_duration(Duration::from_millis(report.duration_ms));
                 self.line(&format!("  {outcome} {} ({took})", report.id));
                 if let Some(bar) = &self.bar {

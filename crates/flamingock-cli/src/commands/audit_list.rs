@@ -58,6 +58,7 @@ pub(crate) async fn run(session: &Session, args: Args) -> Result<Done> {
         return Done::new(json!({ "entries": entries }), text);
     }
 
+    shared::known(&operator, args.change.as_deref().into_iter()).await?;
     let Args { since, state, change, .. } = args;
     let mut filter = EntryFilter { limit: PAGE, since, state, change, ..EntryFilter::default() };
     let mut table = EntryTable::new(&session.output, args.extended, true);

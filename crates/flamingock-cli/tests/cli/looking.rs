@@ -61,6 +61,10 @@ pub(crate) fn the_life_of_a_change_is_shown() {
     let shown = house.run(&["audit", "show", "write-flag"]).exits(0).says("STARTED").says("FAILED");
     shown.says("error     ").says("503").says("A flag for shipping");
     house.run(&["audit", "show", "nope"]).exits(1).says("no change `nope`");
+    for more in [&[][..], &["--history"]] {
+        let args = [&["audit", "list", "--change", "wirte-flag"][..], more].concat();
+        house.run(&args).exits(1).says("did you mean `write-flag`?");
+    }
     house.run(&["audit", "list", "-e"]).exits(0).says("the flag server").says("3 change(s)");
     house.run(&["audit", "list", "--state", "failed"]).exits(0).says("1 change(s)");
     house.run(&["audit", "list", "--since", "2999-01-01"]).exits(0).says("0 change(s)");
@@ -115,6 +119,8 @@ pub(crate) fn a_rewritten_chain_is_found_by_what_was_noted_elsewhere() {
     house.run(&["audit", "verify", "--expect", &noted]).exits(0);
     // A whole chain that holds, but is another one.
     other.run(&["audit", "verify", "--expect", &noted]).exits(1).says("was rewritten").says("entry 6");
+    let answer = other.run(&["audit", "verify", "--expect", &noted, "--json"]).exits(1).json();
+    assert_eq!((&answer["ok"], &answer["data"]["finding"]["sequence"]), (&false.into(), &6.into()));
     let further = noted.replacen("6:", "9:", 1);
     house.run(&["audit", "verify", "--expect", &further]).exits(1).says("missing at the end");
     house.run(&["audit", "verify", "--expect", "6-abc"]).exits(2).says("SEQUENCE:HASH");
