@@ -138,8 +138,7 @@ impl fmt::Display for IssueReason {
             Self::StillRunning(error) => write!(
                 f,
                 "its earlier attempt may still be at work in the target, where its session could not be ended: \
-                 {error}. The next start tries that again. Or look there whether it is gone, then rule, which may need \
-                 `--force`"
+                 {error}"
             ),
             Self::RulingDisagrees => {
                 f.write_str("it was ruled rolled back, but the target's marker says that it is applied")

@@ -348,7 +348,7 @@ fn a_half_applied_change_whose_session_could_not_be_ended_must_be_an_issue() {
             [half(MarkerState::Begun), half(MarkerState::Begun).always_retry(), undo(), undo().always_retry()]
         {
             let reason = case.must_be_an_issue();
-            assert!(reason.to_string().contains("could not be ended: on another server."), "{reason}");
+            assert!(reason.to_string().contains("could not be ended: on another server"), "{reason}");
         }
     }
 }

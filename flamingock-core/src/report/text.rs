@@ -164,6 +164,10 @@ impl Issue {
                 "; or give the change a #[verify], or `recovery = always_retry` if it may be applied twice",
             ),
             IssueReason::UndoUncertain => (" and is to run again", "; or give the change a #[verify]"),
+            IssueReason::StillRunning(_) => (
+                " and is to run again",
+                "; but make sure first that its session is gone: the next start tries to end it",
+            ),
             IssueReason::RulingDisagrees => (" and is to run again", ""),
             IssueReason::Removed => {
                 ("", "; or put it back into the code as it was: its target is then asked")
