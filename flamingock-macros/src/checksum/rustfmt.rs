@@ -1,4 +1,4 @@
-//! Formats real code in two ways and compares. On 98,463 functions of the registry it found none that
+//! Formats real code in two ways and compares. On 43,743 functions of the registry it found none that
 //! rustfmt gives another normal form.
 
 use std::io::Write;
