@@ -15,8 +15,11 @@ use super::{KafkaChanges, Record};
 use crate::connection::{Connection, Operation, Passing};
 use crate::errors;
 
-/// How long a broker keeps a transaction open whose producer has died, unless told otherwise.
+/// How long a broker keeps a transaction open, unless told otherwise.
 const OPEN: Duration = Duration::from_secs(60);
+const LIMIT: &str = "transaction.timeout.ms";
+/// What the driver lets take no longer than the transaction.
+const SHORTER: [&str; 3] = ["message.timeout.ms", "delivery.timeout.ms", "socket.timeout.ms"];
 
 impl KafkaChanges {
     /// Produces records in one transaction: consumers that read only what is committed see all of them or
@@ -132,9 +135,10 @@ fn begin(
     let _ = marks.done(&look)?;
     let connection = &operation.connection;
     let mut config = connection.producer_config();
-    if config.get("transaction.timeout.ms").is_none() {
-        let open = OPEN.max(connection.timeout());
-        config.set("transaction.timeout.ms", open.as_millis().to_string());
+    if config.get(LIMIT).is_none() {
+        let shorter = SHORTER.iter().filter_map(|setting| config.get(setting)?.parse().ok());
+        let open = shorter.map(Duration::from_millis).fold(OPEN.max(connection.timeout()), Duration::max);
+        config.set(LIMIT, open.as_millis().to_string());
     }
     config.set("transactional.id", &marks.transactional_id);
     let producer: FutureProducer = connection.create("create producer", &config)?;
@@ -222,7 +226,7 @@ impl KafkaTransaction {
     ///
     /// # Errors
     /// When the broker does not answer; it ends the transaction itself, after `transaction.timeout.ms` (a
-    /// minute unless configured).
+    /// minute at least, unless configured).
     pub async fn abort(mut self) -> Result<(), BackendError> {
         let Some(producer) = self.producer.take() else { return Ok(()) };
         let abort = move |operation: &Operation| {

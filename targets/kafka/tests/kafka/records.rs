@@ -159,6 +159,17 @@ pub(crate) async fn a_transaction_takes_more_records_than_fit_into_the_queue() {
     assert_eq!(seen, (0..500).map(|number| number.to_string()).collect::<Vec<_>>());
 }
 
+pub(crate) async fn messages_and_requests_may_take_longer_than_a_transaction_by_default() {
+    for setting in ["message.timeout.ms", "delivery.timeout.ms", "socket.timeout.ms"] {
+        let mut config = Broker::find().unwrap().config();
+        config.set(setting, "300000");
+        let kafka = crate::server::changes(&crate::server::target(config));
+        let topic = topic(&kafka).await;
+        kafka.produce(&context(&name("service"), "seed", 1), records(&topic, &["a"])).await.unwrap();
+        assert_eq!(committed(&topic).await, ["a"]);
+    }
+}
+
 pub(crate) async fn other_services_and_changes_have_marks_of_their_own() {
     let (kafka, service) = (kafka(), name("service"));
     let topic = topic(&kafka).await;
