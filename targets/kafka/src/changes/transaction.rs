@@ -135,11 +135,11 @@ fn begin(
     let _ = marks.done(&look)?;
     let connection = &operation.connection;
     let mut config = connection.producer_config();
-    if config.get(LIMIT).is_none() {
-        let shorter = SHORTER.iter().filter_map(|setting| config.get(setting)?.parse().ok());
-        let open = shorter.map(Duration::from_millis).fold(OPEN.max(connection.timeout()), Duration::max);
-        config.set(LIMIT, open.as_millis().to_string());
-    }
+    let set = |setting: &str| config.get(setting)?.parse().ok().map(Duration::from_millis);
+    let limit = set(LIMIT).unwrap_or_else(|| {
+        SHORTER.into_iter().filter_map(set).fold(OPEN.max(connection.timeout()), Duration::max)
+    });
+    config.set(LIMIT, limit.as_millis().to_string());
     config.set("transactional.id", &marks.transactional_id);
     let producer: FutureProducer = connection.create("create producer", &config)?;
     let producer = Passing::new(producer);
@@ -150,6 +150,8 @@ fn begin(
     }
     producer.begin_transaction().map_err(|error| operation.failed(&error))?;
     Ok(Some(KafkaTransaction {
+        began: Instant::now(),
+        limit,
         connection: Arc::clone(connection),
         producer: Some(producer),
         marks,
@@ -161,6 +163,9 @@ fn begin(
 /// An open transaction of a change; [`transaction`](KafkaChanges::transaction) begins it. Dropped, it is aborted.
 #[must_use = "nothing is produced without `commit`"]
 pub struct KafkaTransaction {
+    began: Instant,
+    /// How long the broker keeps it open.
+    limit: Duration,
     connection: Arc<Connection>,
     /// None once it has ended.
     producer: Option<Passing<FutureProducer>>,
@@ -182,7 +187,7 @@ impl KafkaTransaction {
     /// # Errors
     /// `InvalidData` when the record is for another topic than the transaction, or one was refused by the
     /// broker; `Unavailable` when they are not taken in time; `LeaseLost` when another run has taken over. Nothing is
-    /// produced then: drop the transaction.
+    /// produced then: drop the transaction. `Other` when the broker has ended it after `transaction.timeout.ms`.
     pub async fn send(&mut self, record: &Record) -> Result<(), BackendError> {
         let until = Instant::now() + self.connection.timeout();
         if !self.marks.topics.iter().any(|topic| topic == record.topic()) {
@@ -214,7 +219,8 @@ impl KafkaTransaction {
     ///
     /// # Errors
     /// `InvalidData` when the broker refused a record: nothing is produced. `LeaseLost` and `Unavailable`: it
-    /// is not known whether they are, and [`produced_state`](KafkaChanges::produced_state) tells.
+    /// is not known whether they are, and [`produced_state`](KafkaChanges::produced_state) tells. `Other` when the
+    /// broker has ended it after `transaction.timeout.ms`.
     pub async fn commit(mut self) -> Result<(), BackendError> {
         let Some(producer) = self.producer.take() else { return Ok(()) };
         let (connection, about) = (Arc::clone(&self.connection), about(&self.marks));
@@ -229,10 +235,11 @@ impl KafkaTransaction {
     /// minute at least, unless configured).
     pub async fn abort(mut self) -> Result<(), BackendError> {
         let Some(producer) = self.producer.take() else { return Ok(()) };
+        let (connection, about) = (Arc::clone(&self.connection), about(&self.marks));
         let abort = move |operation: &Operation| {
-            producer.abort_transaction(operation.left()).map_err(|error| operation.failed(&error))
+            producer.abort_transaction(operation.left()).map_err(|error| self.told(operation, &error))
         };
-        self.connection.perform("abort transaction", about(&self.marks), abort).await
+        connection.perform("abort transaction", about, abort).await
     }
 
     /// The first refusal of a record, among those that are answered, or of all that will ever be.
@@ -252,6 +259,25 @@ impl KafkaTransaction {
         None
     }
 
+    /// The broker refuses who comes too late as it does whose place another run has taken.
+    fn outlived(&self, error: &KafkaError) -> Option<String> {
+        let fenced = errors::kind(error) == BackendErrorKind::LeaseLost;
+        (fenced && self.began.elapsed() >= self.limit).then(|| {
+            format!(
+                "the transaction was open for longer than `{LIMIT}` ({:?}), so that the broker has ended \
+                 it; produce less in one transaction, or configure more time",
+                self.limit
+            )
+        })
+    }
+
+    fn told(&self, operation: &Operation, error: &KafkaError) -> BackendError {
+        match self.outlived(error) {
+            Some(message) => operation.error(BackendErrorKind::Other, message),
+            None => operation.failed(error),
+        }
+    }
+
     fn error(&self, kind: BackendErrorKind, message: impl Into<String>) -> BackendError {
         let mut error = BackendError::new(kind, "produce record", message);
         for (name, value) in about(&self.marks) {
@@ -261,6 +287,9 @@ impl KafkaTransaction {
     }
 
     fn failed(&self, error: &KafkaError) -> BackendError {
+        if let Some(message) = self.outlived(error) {
+            return self.error(BackendErrorKind::Other, message);
+        }
         let remedy = errors::code(error).and_then(errors::remedy);
         let remedy = remedy.map(|remedy| format!("; {remedy}")).unwrap_or_default();
         self.error(errors::kind(error), errors::text(error) + &remedy)
@@ -280,12 +309,12 @@ fn commit(
     let Err(error) = committed else { return Ok(()) };
     let must_abort = matches!(&error, KafkaError::Transaction(error) if error.txn_requires_abort());
     if !must_abort {
-        return Err(operation.failed(&error));
+        return Err(transaction.told(operation, &error));
     }
     // What was refused says more than that something was.
     let error = transaction.refused(true).unwrap_or(error);
     let aborted = producer.abort_transaction(operation.left());
-    let told = operation.failed(&error);
+    let told = transaction.told(operation, &error);
     match aborted {
         Ok(()) => Err(told),
         Err(abort) => Err(operation.error(told.kind(), format!("{told}; nor was it aborted: {abort}"))),

@@ -159,6 +159,32 @@ pub(crate) async fn a_transaction_takes_more_records_than_fit_into_the_queue() {
     assert_eq!(seen, (0..500).map(|number| number.to_string()).collect::<Vec<_>>());
 }
 
+pub(crate) async fn a_transaction_that_was_open_for_too_long_is_not_taken_for_a_stale_one() {
+    let mut config = Broker::find().unwrap().config();
+    for setting in ["transaction.timeout.ms", "message.timeout.ms", "socket.timeout.ms"] {
+        config.set(setting, "2000");
+    }
+    let kafka = crate::server::changes(&crate::server::target(config));
+    let topic = topic(&kafka).await;
+    let change = context(&name("service"), "seed", 1);
+    let mut slow = kafka.transaction(&change, &[&topic]).await.unwrap().unwrap();
+    // The broker looks every ten seconds for what is open for too long.
+    let mut sent = Ok(());
+    for _ in 0..60 {
+        sent = slow.send(&Record::to(&topic).value("late")).await;
+        if sent.is_err() {
+            break;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(500)).await;
+    }
+    for error in [sent.unwrap_err(), slow.commit().await.unwrap_err()] {
+        assert_eq!(error.kind(), BackendErrorKind::Other, "{error}");
+        assert!(error.to_string().contains("longer than `transaction.timeout.ms` (2s)"), "{error}");
+    }
+    assert!(committed(&topic).await.is_empty());
+    assert_eq!(kafka.produced_state(&change, &[&topic]).await.unwrap(), TargetState::NotApplied);
+}
+
 pub(crate) async fn messages_and_requests_may_take_longer_than_a_transaction_by_default() {
     for setting in ["message.timeout.ms", "delivery.timeout.ms", "socket.timeout.ms"] {
         let mut config = Broker::find().unwrap().config();
