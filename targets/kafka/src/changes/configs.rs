@@ -52,7 +52,7 @@ impl KafkaChanges {
             expect(&operation.look(None)?, &name)?;
             let found = read(operation, &name)?;
             let has = |(name, value): &&(String, String)| {
-                found.get(name).is_some_and(|config| config.value.as_ref() == Some(value))
+                found.get(name).is_some_and(|config| same(config.value.as_deref(), Some(value)))
             };
             Ok(super::state(wanted.iter().filter(has).count(), wanted.len()))
         };
@@ -158,7 +158,8 @@ fn change(
         return Ok(());
     }
     Err(operation.refuse(format!(
-        "the broker did not take it over: {}; check names, values and the permission to alter configs",
+        "the broker did not take it over: {}; check names and the permission to alter configs, and write values as \
+         the broker does",
         left.join(", ")
     )))
 }
@@ -170,9 +171,60 @@ fn differences(found: &Configs, changes: &BTreeMap<String, Option<String>>) -> V
     let mut differences = Vec::new();
     for (name, wanted) in changes {
         let (found, wanted) = (found.get(name.as_str()).copied().flatten(), wanted.as_deref());
-        if found != wanted {
+        if !same(found, wanted) {
             differences.push(format!("{name} is {} instead of {}", shown(found), shown(wanted)));
         }
     }
     differences
+}
+
+/// Whether it is the same to the broker, which shows `0.5` where `0.50` was written, and `a,b` for `a, b`.
+pub(super) fn same(one: Option<&str>, other: Option<&str>) -> bool {
+    let read = |value: &str| value.split(',').map(|part| canonical(part.trim())).collect::<Vec<_>>();
+    one.map(read) == other.map(read)
+}
+
+fn canonical(part: &str) -> String {
+    if let Ok(number) = part.parse::<i64>() {
+        return number.to_string();
+    }
+    if let Ok(number) = part.parse::<f64>() {
+        return number.to_string();
+    }
+    match part.to_ascii_lowercase() {
+        truth if truth == "true" || truth == "false" => truth,
+        _ => part.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::same;
+
+    #[test]
+    fn values_are_compared_as_the_broker_reads_them() {
+        for (shown, written) in [
+            ("compact", "compact"),
+            ("0.5", "0.50"),
+            ("1.0E-4", "0.0001"),
+            ("1.0", "1"),
+            ("604800000", " 0604800000 "),
+            ("true", "TRUE"),
+            ("compact,delete", "compact, delete"),
+            ("", ""),
+        ] {
+            assert!(same(Some(shown), Some(written)), "{shown} {written}");
+        }
+        for (shown, written) in [
+            ("0.5", "0.51"),
+            ("9223372036854775807", "9223372036854775806"),
+            ("compact", "Compact"),
+            ("compact,delete", "compact"),
+            ("a b", "ab"),
+            ("", "0"),
+        ] {
+            assert!(!same(Some(shown), Some(written)), "{shown} {written}");
+        }
+        assert!(same(None, None) && !same(None, Some("")));
+    }
 }

@@ -6,6 +6,7 @@ use flamingock_core::change::TargetState;
 use rdkafka::admin::{NewTopic, TopicReplication};
 use rdkafka::error::RDKafkaErrorCode;
 
+use super::configs::{read, same};
 use super::{KafkaChanges, LAG, about};
 use crate::connection::{Look, Operation};
 
@@ -44,7 +45,7 @@ impl Topic {
         self
     }
 
-    /// Sets one of its configs, such as `retention.ms`. The value is compared as text: write it as the broker does.
+    /// Sets one of its configs, such as `retention.ms`. Values are compared as the broker reads them: `0.50` is `0.5`.
     #[must_use]
     pub fn config(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
         self.configs.insert(name.into(), value.into());
@@ -194,10 +195,10 @@ fn differences(operation: &Operation, topic: &Topic, found: &Found) -> Result<Ve
     compare("partition(s)", topic.partitions, found.partitions);
     compare("replica(s)", topic.replication, found.replication);
     if !topic.configs.is_empty() {
-        let configs = super::configs::read(operation, &topic.name)?;
+        let configs = read(operation, &topic.name)?;
         for (name, wanted) in &topic.configs {
             match configs.get(name).and_then(|config| config.value.as_deref()) {
-                Some(value) if value == wanted => {}
+                value if same(value, Some(wanted)) => {}
                 Some(value) => differences.push(format!("{name} = {value} instead of {wanted}")),
                 None => differences.push(format!("no {name} instead of {wanted}")),
             }

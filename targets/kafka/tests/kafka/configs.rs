@@ -36,6 +36,25 @@ pub(crate) async fn configs_that_are_set_twice_are_set_once() {
     assert_eq!(kafka.topic_configs_state(&topic, &all).await.unwrap(), TargetState::Applied);
 }
 
+pub(crate) async fn configs_may_be_written_in_another_way_than_the_broker_does() {
+    let kafka = kafka();
+    let written = [("min.cleanable.dirty.ratio", "0.50"), ("cleanup.policy", "compact, delete")];
+    let shown = [("min.cleanable.dirty.ratio", "0.5"), ("cleanup.policy", "compact,delete")];
+    let topic = topic(&kafka).await;
+    for _ in 0..2 {
+        kafka.set_topic_configs(&topic, &written).await.unwrap();
+    }
+    for configs in [&written, &shown] {
+        assert_eq!(kafka.topic_configs_state(&topic, configs).await.unwrap(), TargetState::Applied);
+    }
+    let topic =
+        Topic::new(name("configured")).config(written[0].0, written[0].1).config("preallocate", "FALSE");
+    for _ in 0..2 {
+        kafka.create_topic(&topic).await.unwrap();
+    }
+    assert_eq!(kafka.topic_state(&topic).await.unwrap(), TargetState::Applied);
+}
+
 pub(crate) async fn configs_are_taken_away_again() {
     let kafka = kafka();
     let topic = topic(&kafka).await;

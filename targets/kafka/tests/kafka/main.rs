@@ -48,6 +48,7 @@ fn main() -> ExitCode {
     cases!(suite, configs:
         configs_are_set_and_the_others_stay,
         configs_that_are_set_twice_are_set_once,
+        configs_may_be_written_in_another_way_than_the_broker_does,
         configs_are_taken_away_again,
         what_a_topic_has_by_default_counts,
         a_value_that_the_broker_does_not_take_is_told,
