@@ -13,7 +13,7 @@ use crate::error::{RunError, RunErrorKind, Stop};
 use crate::event::Event;
 use crate::operate::Remote;
 use crate::plan::{Issue, Latest, Plan, plan};
-use crate::report::{AuditHead, Report, RunStatus, StageState};
+use crate::report::{AuditHead, ChangeOutcome, Report, RunStatus, StageState};
 
 impl Flamingock {
     /// Does what the [mode](crate::FlamingockBuilder::mode) says; by default applies what is pending.
@@ -76,8 +76,10 @@ impl Flamingock {
                     RunErrorKind::ChangeFailed | RunErrorKind::Issue => {
                         stop.message = format!("{}{}", report.explanation(), stop.message);
                     }
-                    // The next start may find an issue there.
-                    RunErrorKind::Cancelled if report.failing().next().is_some() => {
+                    // Of what was rolled back nothing is left: the next start simply goes on.
+                    RunErrorKind::Cancelled
+                        if report.failing().any(|it| it.outcome != ChangeOutcome::RolledBack) =>
+                    {
                         stop.message = format!("the run was cancelled. {}", report.explanation());
                     }
                     _ => {}

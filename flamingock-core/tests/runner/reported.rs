@@ -208,22 +208,23 @@ async fn those_who_wait_for_a_run_that_finds_an_issue_are_told_so() {
 
 #[tokio::test]
 async fn a_run_that_was_stopped_says_which_change_it_left_half_done() {
-    let house = House::new();
-    let stop = CancellationToken::new();
-    let stops = stop.clone();
-    let apply = Method {
-        params: Vec::new(),
-        body: Body::Async(Arc::new(move |_| {
-            stops.cancel();
-            Box::pin(std::future::pending())
-        })),
-    };
-    let app = house.builder([change("a", "1", "flags", apply)]).cancel_on(stop);
-    let app = wired(app.shutdown_grace(std::time::Duration::from_millis(1)));
-    let error = app.run().await.expect_err("is stopped");
-    assert_eq!(error.kind(), RunErrorKind::Cancelled);
-    let text = error.to_string();
-    assert!(text.starts_with("the run was cancelled. Flamingock: 0 change(s) newly applied"), "{text}");
-    assert!(text.contains("change `a` on `flags`: FAILED"), "{text}");
-    assert!(!text.contains("goes on from here"), "{text}");
+    for (target, half) in [("flags", true), ("db", false)] {
+        let house = House::new();
+        let stop = CancellationToken::new();
+        let stops = stop.clone();
+        let apply = Method {
+            params: Vec::new(),
+            body: Body::Async(Arc::new(move |_| {
+                stops.cancel();
+                Box::pin(std::future::pending())
+            })),
+        };
+        let app = house.builder([change("a", "1", target, apply)]).cancel_on(stop);
+        let app = wired(app.shutdown_grace(std::time::Duration::from_millis(1)));
+        let error = app.run().await.expect_err("is stopped");
+        assert_eq!(error.kind(), RunErrorKind::Cancelled);
+        let text = error.to_string();
+        assert_eq!(text.contains("\n  - tests/run.rs:1: change `a` on `flags`: FAILED"), half, "{text}");
+        assert_eq!(text.contains("the next start goes on from here"), !half, "{text}");
+    }
 }
