@@ -1,7 +1,7 @@
 use std::fmt::{self, Display};
 use std::time::Duration;
 
-use crate::audit::Verdict;
+use crate::audit::{AuditEntry, Verdict};
 use crate::operate::{Resolution, consent, quoted};
 use crate::plan::{Issue, IssueReason};
 
@@ -152,7 +152,13 @@ pub(super) fn summary(report: &Report) -> String {
 impl Issue {
     /// What to do next. The commands are those that are accepted, whether or not the target is asked.
     pub(crate) fn remedy(&self) -> String {
-        let id = quoted(&self.change);
+        let AuditEntry { service, tenant, .. } = &self.entry;
+        // Where there are tenants, the store has more histories than one.
+        let whose = match tenant.as_str() {
+            "" => String::new(),
+            tenant => format!(" --service {} --tenant {}", quoted(service), quoted(tenant)),
+        };
+        let id = quoted(&self.change) + &whose;
         let fix = |resolution| {
             let (consent, seen) = (consent(&self.entry, resolution), self.entry.sequence);
             format!("`flamingock audit fix -c {id} -r {resolution}{consent} --seen {seen} --reason ..`")

@@ -8,6 +8,7 @@ use super::step::{Direction, Ended, Step, stopped};
 use crate::audit::{AuditState, Evidence, Operation};
 use crate::error::Stop;
 use crate::event::Event;
+use crate::operate::quoted;
 use crate::pipeline::{PipelineChange, PipelineStage};
 use crate::plan::{Attempt, Decision, Issue, Latest, StagePlan, attempt_after};
 use crate::report::{ChangeOutcome, ChangeReport, StageReport, StageState, millis};
@@ -257,7 +258,8 @@ enum Recorded {
 }
 
 fn held(change: &PipelineChange, since: u64) -> ChangeReport {
-    let note = format!("held since entry {since}: `flamingock release {}` lets it run again", change.id);
+    let note =
+        format!("held since entry {since}: `flamingock release {}` lets it run again", quoted(&change.id));
     let ended = Ended { outcome: ChangeOutcome::Held, error: None, note: Some(note) };
     change_report(change, ended, Instant::now())
 }

@@ -234,6 +234,7 @@ fn proposed(error: &str) -> Vec<(String, Ruling)> {
 #[derive(Debug, Clone, Copy)]
 enum Issue {
     Plain,
+    PartiallyApplied,
     Removed,
     OfAStageThatIsGone,
     Moved,
@@ -247,6 +248,19 @@ async fn leaves(house: &House, issue: Issue) -> Flamingock {
         Issue::Plain => {
             house.app([quota()]).run().await.expect_err("fails");
             house.app([quota()])
+        }
+        Issue::PartiallyApplied => {
+            let store = house.store.clone();
+            let half = tx("a", "1", move |db| {
+                db.implicit_commit()?;
+                store.set_online(false);
+                Err("no".into())
+            });
+            let app = house.builder([half]).operation_timeout(SHORT).build().expect("is wired");
+            app.run().await.expect_err("the store is down");
+            house.store.set_online(true);
+            house.expire_lock().await;
+            house.app([put("a", "1")])
         }
         Issue::Removed => {
             cut_off(house, false).await;
@@ -278,8 +292,15 @@ async fn leaves(house: &House, issue: Issue) -> Flamingock {
 
 #[tokio::test]
 async fn what_a_start_proposes_for_an_issue_is_accepted_with_and_without_the_application() {
-    use Issue::{Moved, OfAStageThatIsGone, Plain, Removed, RemovedAndAlwaysRetried, RuledAgainstTheMarker};
-    let issues = [Plain, Removed, OfAStageThatIsGone, Moved, RemovedAndAlwaysRetried, RuledAgainstTheMarker];
+    let issues = [
+        Issue::Plain,
+        Issue::PartiallyApplied,
+        Issue::Removed,
+        Issue::OfAStageThatIsGone,
+        Issue::Moved,
+        Issue::RemovedAndAlwaysRetried,
+        Issue::RuledAgainstTheMarker,
+    ];
     for (issue, index, asked) in issues
         .into_iter()
         .flat_map(|issue| [(issue, 0, false), (issue, 1, false), (issue, 0, true), (issue, 1, true)])
@@ -304,15 +325,17 @@ async fn what_a_start_proposes_for_an_issue_is_accepted_with_and_without_the_app
 }
 
 #[tokio::test]
-async fn what_is_proposed_is_quoted_for_a_shell() {
-    let house = House::new();
-    let app = house.app([plain("add index", "1", |_| Err("no".into()))]);
-    app.run().await.expect_err("fails");
-    let error = app.run().await.expect_err("is an issue").to_string();
-    assert!(
-        error.contains("`flamingock audit fix -c 'add index' -r APPLIED --seen 2 --reason ..`"),
-        "{error}"
-    );
+async fn what_is_proposed_is_quoted_for_a_shell_and_names_the_tenant() {
+    for (tenant, whose) in [("", ""), ("acme", " --service orders --tenant acme")] {
+        let house = House::new();
+        let broken = plain("add index", "1", |_| Err("no".into()));
+        let app = house.builder([broken]).tenant(tenant).build().expect("is wired");
+        app.run().await.expect_err("fails");
+        let error = app.run().await.expect_err("is an issue").to_string();
+        let fix = format!("`flamingock audit fix -c 'add index'{whose} -r APPLIED --seen 2 --reason ..`");
+        assert!(error.contains(&fix), "{error}");
+        assert!(error.contains(&format!("`flamingock issue get -c 'add index'{whose}`")), "{error}");
+    }
 }
 
 #[tokio::test]
