@@ -134,16 +134,12 @@ impl Issue<'_> {
                 say("Rule by hand only where that cannot be done.");
             }
             Standing::Issue if self.latest.state == Some(AuditState::ManualMarkedAsRolledBack) => {
-                say(
-                    "It was ruled rolled back, but the target's own marker says that it is applied. Either the",
-                );
-                say("ruling was wrong, or the target was changed by hand since.");
+                say("It was ruled rolled back, but the target's own marker says that it is applied:");
+                say("either the ruling was wrong, or the target was changed by hand since.");
             }
             Standing::Issue if !by_the_audit => {
-                say(
-                    "The audit alone calls it uncertain, or retried. The last start asked, and could not settle it:",
-                );
-                say("its message says why.");
+                say("The audit alone calls it uncertain, or retried. The last start asked, and could");
+                say("not settle it: its message says why.");
             }
             Standing::Issue => {}
         }
