@@ -5,6 +5,7 @@ use aws_sdk_s3::config::timeout::TimeoutConfig;
 use flamingock_aws::{Limits, http_client, retries, timeouts};
 
 use crate::origin::Origin;
+use crate::running::Running;
 
 /// Of a request, where the client was given none. Bodies may be large.
 pub(crate) const LIMITS: Limits = Limits {
@@ -20,17 +21,15 @@ pub(crate) fn within(operation: Duration) -> Limits {
     Limits { connect: LIMITS.connect.min(attempt), attempt, operation }
 }
 
-/// The client, with what it lacks, and watched for where its requests go.
-pub(crate) fn completed(client: &Client, origin: &Origin) -> Client {
+/// The client, with what it lacks, and watched for where its requests go and which still run.
+pub(crate) fn completed(client: &Client, origin: &Origin, running: &Running) -> Client {
     let config = client.config();
     let mut builder = config.to_builder().timeout_config(timeouts(config.timeout_config(), LIMITS));
     if config.retry_config().is_none() {
         builder = builder.retry_config(retries());
     }
-    if config.http_client().is_none() {
-        builder = builder.http_client(http_client());
-    }
-    Client::from_conf(builder.interceptor(origin.watch()).build())
+    let http = config.http_client().unwrap_or_else(http_client);
+    Client::from_conf(builder.http_client(running.watch(http)).interceptor(origin.watch()).build())
 }
 
 /// The client, with other limits.

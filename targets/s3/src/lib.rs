@@ -11,7 +11,9 @@ mod listing;
 mod object;
 mod origin;
 mod place;
+mod running;
 mod s3;
+mod session;
 mod setting;
 mod target;
 

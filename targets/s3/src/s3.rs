@@ -6,6 +6,7 @@ use aws_sdk_s3::Client;
 use crate::client::{completed, limited, patience};
 use crate::error::At;
 use crate::origin::Origin;
+use crate::running::Running;
 
 /// What changes do to S3: take it as `&S3Changes`.
 ///
@@ -28,6 +29,7 @@ use crate::origin::Origin;
 pub struct S3Changes {
     pub(crate) client: Client,
     pub(crate) origin: Origin,
+    pub(crate) running: Running,
 }
 
 /// Whether an operation had something to do.
@@ -50,11 +52,12 @@ impl S3Changes {
 
     pub(crate) fn over(client: &Client, named: Option<String>) -> Self {
         let origin = Origin::new(named, client.config().region().map(ToString::to_string));
-        Self { client: completed(client, &origin), origin }
+        let running = Running::default();
+        Self { client: completed(client, &origin, &running), origin, running }
     }
 
     pub(crate) fn limited(&self, operation: Duration) -> Self {
-        Self { client: limited(&self.client, operation), origin: self.origin.clone() }
+        Self { client: limited(&self.client, operation), ..self.clone() }
     }
 
     /// How long a request may take in all.

@@ -6,13 +6,14 @@ use async_trait::async_trait;
 use aws_sdk_s3::Client;
 use aws_sdk_s3::config::Builder;
 use flamingock_core::change::Resources;
-use flamingock_core::target::{Mode, PlainSession, Session, SessionType, TargetSystem};
+use flamingock_core::target::{Mode, Session, SessionType, TargetSystem};
 use flamingock_core::{BackendError, BackendErrorKind};
 
 use crate::client::{LIMITS, within};
 use crate::error::{S3Error, S3ErrorKind};
 use crate::place::Place;
 use crate::s3::S3Changes;
+use crate::session::S3Session;
 
 /// How long the server may take to show that it is there, unless told.
 const CHECK_TIMEOUT: Duration = Duration::from_secs(10);
@@ -179,6 +180,6 @@ impl TargetSystem for S3Target {
     /// One request: a change does not begin on a server that is not there.
     async fn open(&self, _mode: Mode) -> Result<Box<dyn Session>, BackendError> {
         self.reach("open session").await?;
-        Ok(Box::new(PlainSession))
+        Ok(Box::new(S3Session::new(self.s3.clone())))
     }
 }

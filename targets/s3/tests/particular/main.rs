@@ -9,6 +9,7 @@ mod runs;
 #[path = "../server/mod.rs"]
 mod server;
 mod settings;
+mod stops;
 mod tls;
 
 use std::process::ExitCode;
@@ -101,6 +102,7 @@ fn main() -> ExitCode {
             a_failed_change_is_compensated,
             a_server_that_dies_in_a_change_leaves_an_issue_that_verify_settles,
         );
+        cases!(stops: what_a_stopped_change_has_sent_is_waited_for_and_compensated);
         match kind {
             Kind::Moto => {
                 cases!(settings:
@@ -121,6 +123,8 @@ fn main() -> ExitCode {
                 );
                 cases!(buckets: a_bucket_of_somebody_else_is_taken);
                 cases!(failures: wrong_credentials_are_one_clear_error);
+                // moto hangs up instead.
+                cases!(stops: what_a_stopped_change_has_sent_and_nobody_answers_is_not_compensated);
                 cases!(runs: a_bucket_of_somebody_else_stops_the_run_and_is_compensated);
             }
         }
