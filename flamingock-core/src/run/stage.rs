@@ -59,7 +59,7 @@ impl Run<'_> {
                         Recorded::Settled(settled) => {
                             let held = settled.outcome == ChangeOutcome::Held;
                             *(if held { &mut report.changes.held } else { &mut report.changes.applied }) += 1;
-                            self.change_ended(report, settled);
+                            self.change_ended(report, *settled);
                             continue;
                         }
                         Recorded::ToApply(attempt) => attempt,
@@ -159,13 +159,13 @@ impl Run<'_> {
             journal.note(entry);
             let note = format!("an earlier attempt applied it; recorded now (evidence: {evidence})");
             let ended = Ended { outcome: ChangeOutcome::Recovered, error: None, note: Some(note) };
-            return Ok(Recorded::Settled(change_report(change, ended, Instant::now())));
+            return Ok(Recorded::Settled(Box::new(change_report(change, ended, Instant::now()))));
         }
         match journal.append(entry.clone()).await {
             Ok(sequence) => {
                 entry.sequence = sequence;
                 Ok(match entry.operation {
-                    Operation::Hold => Recorded::Settled(held(change, sequence)),
+                    Operation::Hold => Recorded::Settled(Box::new(held(change, sequence))),
                     _ => Recorded::ToApply(attempt_after(Some(&entry))),
                 })
             }
@@ -253,7 +253,7 @@ impl StageReport {
 
 /// What became of a change whose undo evidence has settled.
 enum Recorded {
-    Settled(ChangeReport),
+    Settled(Box<ChangeReport>),
     ToApply(Attempt),
 }
 
