@@ -2,7 +2,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use fastrand::Rng;
-use flamingock_core::operate::{Resolution, Ruling, Standing, Undo};
+use flamingock_core::operate::{Resolution, Ruling, Standing, Undo, consent};
 use flamingock_core::{Flamingock, FlamingockBuilder, RunError};
 use tokio::time::{Instant, sleep};
 
@@ -102,7 +102,9 @@ pub(super) async fn rule(
         };
         house.ruled_about(&entry.execution);
         let mut ruling = Ruling::new(spec.id, resolution, "looked at it").by("jane").seen(entry.sequence);
-        ruling.force = *standing != Standing::Issue;
+        // As the commands have it that an issue proposes.
+        let consent = consent(entry, resolution).trim();
+        (ruling.force, ruling.correct) = (consent == "--force", consent == "--override");
         operator.rule(&ruling).await?;
         ruled += 1;
     }
