@@ -62,6 +62,13 @@ pub trait Dialect: fmt::Debug + Send + Sync + Sized + 'static {
     /// Where a connection leads, without secrets.
     fn address(options: &Options<Self>) -> String;
 
+    /// The schema in which tables are found, where the connection's options name it: a statement may lead the
+    /// connection to another one.
+    fn schema(options: &Options<Self>) -> Option<String> {
+        let _ = options;
+        None
+    }
+
     /// What an error of the database means.
     fn diagnose(error: &dyn DatabaseError, options: &Options<Self>) -> Diagnosis;
 

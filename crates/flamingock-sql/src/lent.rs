@@ -22,8 +22,10 @@ impl<DB: Database> Lent<DB> {
     /// What the pool says.
     pub async fn from(pool: &Pool<DB>) -> Result<Self, sqlx::Error> {
         if pool.num_idle() > 0 {
-            if let Ok(lent) = tokio::time::timeout(PATIENCE, pool.acquire()).await {
-                return Ok(Self(Some(lent?)));
+            match tokio::time::timeout(PATIENCE, pool.acquire()).await {
+                // Not the pool's own patience, where that is shorter.
+                Err(_) | Ok(Err(sqlx::Error::PoolTimedOut)) => {}
+                Ok(lent) => return Ok(Self(Some(lent?))),
             }
             while let Some(idle) = pool.try_acquire() {
                 drop(idle.detach());

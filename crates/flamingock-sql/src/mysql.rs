@@ -65,6 +65,10 @@ impl Dialect for MySql {
         )
     }
 
+    fn schema(options: &MySqlConnectOptions) -> Option<String> {
+        options.get_database().map(str::to_owned)
+    }
+
     fn address(options: &MySqlConnectOptions) -> String {
         let database = options.get_database().map(|name| format!("/{name}")).unwrap_or_default();
         match options.get_socket() {

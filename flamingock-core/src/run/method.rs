@@ -65,8 +65,18 @@ pub(super) enum Called<T> {
 #[derive(Debug, Clone)]
 pub(super) struct Failure {
     pub(super) detail: ErrorDetail,
-    /// It said so itself.
-    pub(super) nothing_done: bool,
+    pub(super) left: Left,
+}
+
+/// What a method that failed has left in the target.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Left {
+    /// As it said itself.
+    Nothing,
+    /// Perhaps something.
+    Something,
+    /// Perhaps something, and what it gave up on may still come to it.
+    Running,
 }
 
 impl Early {
@@ -156,7 +166,7 @@ fn not_begun<T>(early: Early) -> Called<T> {
     }
     let mut detail = early.detail();
     detail.message += "; it had not begun: it still waited for a thread for blocking work";
-    Called::Returned(Err(Failure { detail, nothing_done: true }))
+    Called::Returned(Err(Failure { detail, left: Left::Nothing }))
 }
 
 impl Limits<'_> {
@@ -200,7 +210,7 @@ fn outcome<T>(ended: Result<Result<T, MethodError>, Box<dyn Any + Send>>) -> Res
         Ok(Ok(value)) => Ok(value),
         Ok(Err(error)) => Err(Failure {
             detail: ErrorDetail::new(error.type_name(), error.chain()),
-            nothing_done: error.not_applied(),
+            left: if error.not_applied() { Left::Nothing } else { Left::Something },
         }),
         Err(panic) => {
             let message = panic
@@ -208,7 +218,7 @@ fn outcome<T>(ended: Result<Result<T, MethodError>, Box<dyn Any + Send>>) -> Res
                 .map(|text| (*text).to_owned())
                 .or_else(|| panic.downcast_ref::<String>().cloned())
                 .unwrap_or_else(|| "it panicked".to_owned());
-            Err(Failure { detail: ErrorDetail::new("panic", [message]), nothing_done: false })
+            Err(Failure { detail: ErrorDetail::new("panic", [message]), left: Left::Something })
         }
     }
 }

@@ -5,7 +5,7 @@ use tokio::time::Instant;
 use super::context::Run;
 use super::journal::{Journal, Line};
 use super::lease::HeldLease;
-use super::method::{Called, Early, Failure, Limits, Surroundings, call};
+use super::method::{Called, Early, Failure, Left, Limits, Surroundings, call};
 use super::within::{retrying, within};
 use crate::BackendError;
 use crate::audit::{AuditEntry, AuditState, ErrorDetail, Evidence, Operation};
@@ -39,6 +39,9 @@ pub(super) struct Step<'a, 'j> {
     pub(super) direction: Direction,
     pub(super) began: Instant,
 }
+
+/// Why the outcome is not known, where something may still come to the target.
+const STILL_RUNS: &str = "what still runs could not be ended";
 
 /// How a change ended.
 #[derive(Debug)]
@@ -200,12 +203,13 @@ impl Step<'_, '_> {
             Ok(called) => called,
             Err(error) => return self.nothing_done(error).await,
         };
-        let failure = match called {
+        let error = match called {
             Called::Returned(Ok(())) => return Ok(self.done(Evidence::None)),
-            Called::Returned(Err(failure)) if failure.nothing_done => {
-                return self.nothing_done(failure.detail).await;
-            }
-            Called::Returned(Err(failure)) => failure,
+            Called::Returned(Err(failure)) => match failure.left {
+                Left::Nothing => return self.nothing_done(failure.detail).await,
+                Left::Something => failure.detail,
+                Left::Running => return Ok(unknown(failure.detail, STILL_RUNS)),
+            },
             Called::Dropped(Early::LeaseLost) => {
                 return Err(Stop::lease_lost(format_args!(
                     "change `{}` was stopped half-way",
@@ -213,15 +217,12 @@ impl Step<'_, '_> {
                 )));
             }
             Called::StillRunning(Early::LeaseLost) => return Err(self.lost_and_running()),
-            Called::Dropped(early) => Failure { detail: early.detail(), nothing_done: false },
-            Called::StillRunning(early) => {
-                return Ok(unknown(early.detail(), "what still runs could not be ended"));
-            }
+            Called::Dropped(early) => early.detail(),
+            Called::StillRunning(early) => return Ok(unknown(early.detail(), STILL_RUNS)),
         };
         match self.direction {
-            Direction::Apply => self.compensate(failure.detail).await,
+            Direction::Apply => self.compensate(error).await,
             Direction::Undo { .. } => {
-                let error = failure.detail;
                 self.settle(AuditState::RollbackFailed, self.operation(), Some(&error), &error).await?;
                 Ok(self.partly(error))
             }
@@ -281,12 +282,23 @@ impl Step<'_, '_> {
                 Ok(()) => Ok(Called::Dropped(early)),
                 Err(_) => Ok(Called::StillRunning(early)),
             },
-            called => {
-                if let Err(error) = within(self.limit(), "close session", session.commit()).await {
+            Called::Returned(Ok(())) => match within(self.limit(), "close session", session.commit()).await {
+                Err(error) if !error.is_temporary() => Ok(Called::Returned(Err(failure(&error)))),
+                Err(error) => {
                     tracing::warn!(%error, "a session could not be closed");
+                    Ok(called)
                 }
-                Ok(called)
+                Ok(()) => Ok(called),
+            },
+            Called::Returned(Err(mut failure)) => {
+                let ended = within(self.limit(), "roll back session", session.rollback()).await;
+                if let Err(error) = ended {
+                    tracing::warn!(%error, "what a change gave up on may still take effect");
+                    failure.left = Left::Running;
+                }
+                Ok(Called::Returned(Err(failure)))
             }
+            Called::StillRunning(_) => Ok(called),
         }
     }
 
@@ -431,7 +443,7 @@ fn failure(error: &BackendError) -> Failure {
         cause = error.source();
     }
     let detail = ErrorDetail::new(format!("{:?}", error.kind()), chain);
-    Failure { detail, nothing_done: false }
+    Failure { detail, left: Left::Something }
 }
 
 fn still_running(called: &Called<()>) -> ErrorDetail {

@@ -10,7 +10,8 @@ use async_trait::async_trait;
 /// # Contract
 /// - In transactional mode everything done through its handles becomes visible at
 ///   [`commit`](Self::commit) or never, except what the target commits by itself.
-/// - In plain mode each statement takes effect by itself; `commit` and `rollback` close the session.
+/// - In plain mode each statement takes effect by itself; `commit` and `rollback` close the session,
+///   and roll back what the change began in it and did not end.
 /// - After [`rollback`](Self::rollback) or [`abort`](Self::abort) returned `Ok`, nothing that the
 ///   session did can take effect any more.
 /// - A session that is dropped is rolled back sooner or later; its connection is not used again
@@ -47,12 +48,15 @@ pub trait Session: Send {
     ///
     /// # Errors
     /// When the answer was an error or none came: the outcome is then unknown and the marker decides.
+    /// Of a plain session, when the change left something open in it that is lost: the change has then
+    /// failed. Not for a temporary error, which says nothing about what was done.
     async fn commit(self: Box<Self>) -> Result<(), BackendError>;
 
-    /// Rolls back, or closes a plain session.
+    /// Rolls back, or closes the plain session of a method that failed.
     ///
     /// # Errors
-    /// When it cannot be told whether the transaction is gone.
+    /// When it cannot be told whether the transaction is gone, or whether what a plain change gave up on may
+    /// still take effect. A plain change is then not compensated, and its outcome unknown.
     async fn rollback(self: Box<Self>) -> Result<(), BackendError>;
 
     /// After a method was dropped half-way: ends what may still run in the server on behalf of this

@@ -3,10 +3,11 @@
 
 use std::time::Duration;
 
-use crate::support::{House, on_flags, plain, tx};
-use flamingock_core::RunErrorKind;
+use crate::support::faults::{Fate, Faults};
+use crate::support::{House, on_flags, plain, put, tx};
 use flamingock_core::change::{Change, ChangeError, RecoveryStrategy};
 use flamingock_core::report::ChangeOutcome;
+use flamingock_core::{BackendErrorKind, RunErrorKind};
 
 fn retried(mut change: Change) -> Change {
     change.recovery = RecoveryStrategy::AlwaysRetry;
@@ -89,4 +90,45 @@ async fn an_undo_that_does_nothing_does_not_say_that_a_half_undone_change_is_app
     let log = house.log().await;
     assert_eq!(log[2..], ["a STARTED", "a ROLLBACK_FAILED", "a STARTED", "a ROLLBACK_FAILED"]);
     assert_eq!(app.run().await.expect_err("is blocked").kind(), RunErrorKind::Issue);
+}
+
+#[tokio::test]
+async fn what_a_failed_plain_change_gave_up_on_and_may_still_run_is_not_compensated() {
+    let house = House::new();
+    let mut fails = plain("a", "1", |_| Err("the first of two requests was refused".into()));
+    fails.rollback = Some(on_flags(|_| Ok(())));
+    let faults = Faults::default();
+    faults.next("rollback", [Fate::Fails(BackendErrorKind::Unavailable)]);
+    let error = house.app([fails, put("b", "2")]).around(&faults).run().await.expect_err("has failed");
+    let change = error.report().failing().next().expect("has failed").clone();
+    assert_eq!((change.outcome, house.log().await), (ChangeOutcome::Unknown, vec!["a STARTED".to_owned()]));
+    assert!(error.to_string().contains("was refused"), "{error}");
+}
+
+#[tokio::test]
+async fn what_a_plain_change_leaves_open_in_its_session_makes_it_fail() {
+    for compensated in [false, true] {
+        let house = House::new();
+        let mut leaves = plain("a", "1", |flags| {
+            flags.put("a", "half");
+            Ok(())
+        });
+        if compensated {
+            leaves.rollback = Some(on_flags(|flags| {
+                flags.remove("a");
+                Ok(())
+            }));
+        }
+        let faults = Faults::default();
+        faults.next("commit", [Fate::Fails(BackendErrorKind::Other)]);
+        let error = house.app([leaves, put("b", "2")]).around(&faults).run().await.expect_err("has failed");
+        assert!(error.to_string().contains("as the test wants it"), "{error}");
+        let recorded: &[_] = if compensated {
+            &["a STARTED", "a FAILED", "a ROLLED_BACK"]
+        } else {
+            &["a STARTED", "a FAILED"]
+        };
+        assert_eq!(house.log().await, recorded);
+        assert_eq!(house.flags.get("a").is_some(), !compensated);
+    }
 }

@@ -87,9 +87,12 @@ impl<D: StoreDialect> LockStore for SqlAuditStore<D> {
     async fn extend(&self, lease: &Lease) -> Result<(), BackendError> {
         let operation = self.operation("extend lock");
         let (expires_at, later) = (D::quote_name("expires_at"), expiry::<D>(lease.request.lease));
-        // One that waited for the row brings an older time than the one after it: a lease gets no shorter.
+        // One that waited for the row brings an older time than the one after it: a lease gets no shorter. But
+        // a time that no lease reaches is of a clock that was set back.
+        let latest = expiry::<D>(lease.request.lease.saturating_mul(2));
         let sql = format!(
-            "UPDATE {} SET {expires_at} = CASE WHEN {expires_at} > {later} THEN {expires_at} ELSE {later} END WHERE {}",
+            "UPDATE {} SET {expires_at} = CASE WHEN {expires_at} > {later} AND {expires_at} < {latest} \
+             THEN {expires_at} ELSE {later} END WHERE {}",
             self.table("locks"),
             Self::held_by(&operation, lease)?,
         );
@@ -136,8 +139,9 @@ impl<D: StoreDialect> LockStore for SqlAuditStore<D> {
 
     async fn dedicated(&self) -> Result<Arc<dyn LockStore>, BackendError> {
         let operation = self.operation("connect");
-        // Also what is wrong with the first pool is said here.
-        self.connection(&operation).await?.finish(Ok(())).await?;
+        if let Some(problem) = self.problem() {
+            return Err(operation.fail(BackendErrorKind::Misconfigured, problem));
+        }
         let options = D::impatient(&self.options);
         // One connection, opened on this runtime, that nobody closes for being idle.
         let pool = self

@@ -65,7 +65,8 @@ impl SqlAuditStore<Postgres> {
         Ok(Self::new(pool))
     }
 
-    /// The schema of its tables; unless told, the first one of the connection's `search_path`.
+    /// The schema of its tables; unless told, the first one of the connection's `search_path`. Name it where
+    /// something may set another `search_path` on connections of the pool.
     #[must_use]
     pub fn schema(mut self, schema: impl Into<String>) -> Self {
         self.schema = Some(schema.into());

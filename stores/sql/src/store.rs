@@ -24,10 +24,11 @@ impl<D: StoreDialect> SqlAuditStore<D> {
     /// `before_acquire` does must not decide which tables are found: the head is read without it.
     pub fn new(pool: Pool<D::Database>) -> Self {
         let options = pool.connect_options();
+        let schema = D::schema(&options);
         Self {
             pool,
             options,
-            schema: None,
+            schema,
             prefix: "flamingock_".to_owned(),
             create_tables: true,
             dedicated: false,
@@ -94,9 +95,11 @@ impl<D: StoreDialect> SqlAuditStore<D> {
         Ok(if tests { Lent::idle(&self.pool) } else { None })
     }
 
-    fn problem(&self) -> Option<String> {
-        let named = check_prefix(&self.prefix).and(self.schema.as_deref().map_or(Ok(()), check_schema));
-        if let Err(problem) = named {
+    /// How it is set up in a way that cannot work, if so.
+    pub(crate) fn problem(&self) -> Option<String> {
+        // The connection's own is there, whatever it is called.
+        let told = self.schema.as_deref().filter(|_| D::schema(&self.options).is_none());
+        if let Err(problem) = check_prefix(&self.prefix).and(told.map_or(Ok(()), check_schema)) {
             return Some(problem);
         }
         if !self.dedicated && self.pool.options().get_max_connections() < 2 {

@@ -30,6 +30,7 @@ fn main() -> ExitCode {
             a_script_that_failed_in_the_middle_leaves_nothing,
             text_comes_back_in_any_sql_mode,
             connections_on_which_nothing_is_safe_are_refused,
+            a_connection_that_was_led_to_another_database_finds_the_audit,
             owners_that_differ_in_a_trailing_space_are_different,
             errors_of_connecting_say_what_is_wrong_and_show_no_password,
             what_ddl_prints_creates_what_is_checked,
@@ -207,6 +208,21 @@ async fn connections_on_which_nothing_is_safe_are_refused(brand: Brand) {
     let store = MySqlAuditStore::new(pool.clone());
     let refused = AuditStore::initialize(&store).await;
     assert_fails(refused, BackendErrorKind::Misconfigured, &["one connection", "at least two"]);
+    pool.close().await;
+    database.remove().await.unwrap();
+}
+
+async fn a_connection_that_was_led_to_another_database_finds_the_audit(brand: Brand) {
+    let database = Database::new(brand).await.unwrap();
+    AuditStore::initialize(&MySqlAuditStore::new(database.pool())).await.unwrap();
+    // As a change may leave those that it gives back; this one is there for everybody.
+    let pool = pool_with(&database, "USE information_schema");
+    let store = MySqlAuditStore::new(pool.clone());
+    AuditStore::initialize(&store).await.unwrap();
+    let office = store.take_office(&orders(), FencingToken(1), &execution("run-1")).await.unwrap();
+    append(&store, &office, &mut Chain::new(&orders()), "a").await;
+    assert_eq!(store.head(&orders()).await.unwrap().map(|head| head.sequence), Some(1));
+    assert_eq!(store.latest(&orders()).await.unwrap().len(), 1);
     pool.close().await;
     database.remove().await.unwrap();
 }

@@ -40,12 +40,6 @@ pub trait TargetDialect: Dialect {
     /// How the connection of a session is opened, where the pool's connections are opened with `options`.
     fn session_options(options: &Options<Self>, limits: &Limits) -> Options<Self>;
 
-    /// The schema of the tables, where the connection itself names it: a change may go to another one.
-    fn schema(options: &Options<Self>) -> Option<String> {
-        let _ = options;
-        None
-    }
-
     /// Begins the transaction of a change. The fence is not locked by it, but by the next statement.
     fn begin_change(options: &Options<Self>, limits: &Limits) -> String;
 
@@ -78,6 +72,11 @@ pub trait TargetDialect: Dialect {
         let _ = connection;
         std::future::ready(Ok(false))
     }
+
+    /// Whether a transaction is open, which a plain change began and did not end.
+    fn is_in_transaction(
+        connection: &mut Connection<Self>,
+    ) -> impl Future<Output = Result<bool, sqlx::Error>> + Send;
 
     /// The server's name for the session, where it has one.
     fn session_name(watch: &Self::Watch) -> Option<String>;

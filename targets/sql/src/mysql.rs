@@ -22,7 +22,8 @@ use crate::{Limits, SqlTarget, TargetDialect};
 /// # What its changes take
 /// - In a transactional change: `&mut MySqlConnection`, or `&mut Transaction<'_, MySql>`.
 /// - With `transactional = false`: `&mut MySqlConnection`, where each statement takes effect by itself,
-///   and `&MySqlPool`.
+///   and `&MySqlPool`. It fails when it leaves a transaction open; but what sqlx rolls back, a
+///   `begin()` without `commit()`, nobody can see.
 ///
 /// # What to know
 /// - **DDL commits.** On MySQL and MariaDB, `CREATE`, `ALTER`, `DROP` and their like commit what was done
@@ -37,9 +38,9 @@ use crate::{Limits, SqlTarget, TargetDialect};
 /// - A lock of a row or of a table (`innodb_lock_wait_timeout`, `lock_wait_timeout`) is waited for as long
 ///   as [`lock_timeout`](SqlTarget::lock_timeout) says, in whole seconds. When it is the fence that could
 ///   not be locked, the error says which change of which run has it.
-/// - A connection that says nothing for a minute is closed by the server (`wait_timeout`, on the session), so
-///   that a process that froze in a change is not in its successor's way. A change that pauses for longer
-///   between two statements fails.
+/// - A transaction that says nothing for a minute is ended by the server (`wait_timeout`, on the session), so
+///   that a process that froze in a change is not in its successor's way. A transactional change that pauses
+///   for longer between two statements fails.
 /// - A session is ended by `KILL`, and found by a user-level lock (`GET_LOCK`) that it holds. Where that is
 ///   refused, as by Percona XtraDB Cluster in its strict mode, markers name no session.
 /// - Fences and markers are in the database that the pool's options name, also where a change says `USE`.
@@ -108,10 +109,6 @@ impl TargetDialect for MySql {
         options.clone()
     }
 
-    fn schema(options: &MySqlConnectOptions) -> Option<String> {
-        options.get_database().map(str::to_owned)
-    }
-
     fn begin_change(_options: &MySqlConnectOptions, limits: &Limits) -> String {
         Self::begin_look(limits)
     }
@@ -121,7 +118,8 @@ impl TargetDialect for MySql {
     }
 
     fn begin_look(limits: &Limits) -> String {
-        format!("{}; {}", settings(limits, "0"), Self::BEGIN)
+        let idle = seconds(limits.idle_timeout);
+        format!("{}, wait_timeout = {idle}; {}", settings(limits, "0"), Self::BEGIN)
     }
 
     async fn watch(connection: &mut MySqlConnection, _mode: Mode) -> Result<Watch, sqlx::Error> {
@@ -135,6 +133,15 @@ impl TargetDialect for MySql {
         let row = rows.first().ok_or(sqlx::Error::RowNotFound)?;
         let lock = lock.filter(|_| row.integer(3) == Ok(1));
         Watch::read(row, lock).map_err(|problem| sqlx::Error::Decode(problem.into()))
+    }
+
+    async fn is_in_transaction(connection: &mut MySqlConnection) -> Result<bool, sqlx::Error> {
+        // Nobody may read whether one is open, but everybody is refused this where one is.
+        match Self::execute(connection, "SET TRANSACTION READ WRITE".to_owned()).await {
+            Ok(_) => Ok(false),
+            Err(sqlx::Error::Database(error)) if Self::number(&*error) == TRANSACTION_IN_PROGRESS => Ok(true),
+            Err(error) => Err(error),
+        }
     }
 
     fn session_name(watch: &Watch) -> Option<String> {
@@ -231,17 +238,23 @@ impl TargetDialect for MySql {
 /// "Lock wait timeout exceeded; try restarting transaction".
 const LOCK_WAIT_TIMEOUT: u16 = 1205;
 
+/// "Transaction characteristics can't be changed while a transaction is in progress".
+const TRANSACTION_IN_PROGRESS: u16 = 1568;
+
 /// "Unknown thread id".
 const UNKNOWN_THREAD: u16 = 1094;
 
-/// What is set on the connection of a session. Times are whole seconds, and at least one.
+/// What is set on the connection of a session.
 fn settings(limits: &Limits, autocommit: &str) -> String {
-    let seconds = |time: Duration| time.as_millis().div_ceil(1000).clamp(1, 1_000_000);
-    let (lock, idle) = (seconds(limits.lock_timeout), seconds(limits.idle_timeout));
+    let lock = seconds(limits.lock_timeout);
     format!(
-        "SET autocommit = {autocommit}, innodb_lock_wait_timeout = {lock}, lock_wait_timeout = {lock}, \
-         wait_timeout = {idle}"
+        "SET autocommit = {autocommit}, innodb_lock_wait_timeout = {lock}, lock_wait_timeout = {lock}"
     )
+}
+
+/// As the server takes it: whole seconds, and at least one.
+fn seconds(time: Duration) -> u128 {
+    time.as_millis().div_ceil(1000).clamp(1, 1_000_000)
 }
 
 /// A connection beside the pool, which may have none left.
@@ -358,8 +371,9 @@ mod tests {
             idle_timeout: Duration::from_secs(60),
         };
         assert!(settings(&limits(0), "0").contains("innodb_lock_wait_timeout = 1,"));
-        assert!(settings(&limits(1001), "0").contains(", lock_wait_timeout = 2,"));
+        assert!(settings(&limits(1001), "1").ends_with(", lock_wait_timeout = 2"));
         assert!(MySql::begin_look(&limits(1)).starts_with("SET autocommit = 0, "));
+        assert!(MySql::begin_look(&limits(1)).contains(", wait_timeout = 60; "));
     }
 
     #[test]

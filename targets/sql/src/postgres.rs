@@ -24,7 +24,8 @@ use crate::{Limits, SqlTarget, TargetDialect};
 /// - In a transactional change: `&mut PgConnection`, or `&mut Transaction<'_, Postgres>`. DDL is part of
 ///   the transaction.
 /// - With `transactional = false`: `&mut PgConnection`, where each statement takes effect by itself
-///   (needed for `CREATE INDEX CONCURRENTLY`, `VACUUM` and a few more), and `&PgPool`.
+///   (needed for `CREATE INDEX CONCURRENTLY`, `VACUUM` and a few more), and `&PgPool`. It fails when it
+///   leaves a transaction open; but what sqlx rolls back, a `begin()` without `commit()`, nobody can see.
 ///
 /// # What to know
 /// - Changes have a connection beside the pool, opened as the pool's are. It serves the next change only as
@@ -49,7 +50,8 @@ pub type PostgresTarget = SqlTarget<Postgres>;
 
 impl SqlTarget<Postgres> {
     /// The schema of the tables `fences` and `markers`; unless told, the first one of the connection's
-    /// `search_path`. It is not created.
+    /// `search_path`. It is not created. Name it where changes set another `search_path`, as the files of
+    /// `pg_dump` do.
     #[must_use]
     pub fn schema(mut self, schema: impl Into<String>) -> Self {
         self.rows.schema = Some(schema.into());
@@ -84,9 +86,8 @@ const DEALLOCATE: &str = "DO $do$ DECLARE prepared text; BEGIN \
      EXECUTE format('DEALLOCATE %I', prepared); END LOOP; END $do$";
 
 /// Counts what a session has that a new one has not, whether a change left it or the pool's own hooks:
-/// an open transaction, settings, another role, temporary tables, prepared statements, cursors, channels, locks.
-const TRACES: &str = "SELECT (now() <> statement_timestamp())::int \
-     + (SELECT COUNT(*) FROM pg_settings WHERE source = 'session') \
+/// settings, another role, temporary tables, prepared statements, cursors, channels, locks.
+const TRACES: &str = "SELECT (SELECT COUNT(*) FROM pg_settings WHERE source = 'session') \
      + (SELECT COUNT(*) FROM pg_stat_get_activity(pg_backend_pid()) \
          WHERE pg_get_userbyid(usesysid) <> session_user OR session_user <> current_user) \
      + (pg_my_temp_schema() <> 0)::int \
@@ -201,6 +202,16 @@ impl TargetDialect for Postgres {
         connection.clear_cached_statements().await?;
         let rows = Self::rows(connection, TRACES.to_owned()).await?;
         Ok(rows.first().is_some_and(|row| row.integer(0) == Ok(0)))
+    }
+
+    async fn is_in_transaction(connection: &mut PgConnection) -> Result<bool, sqlx::Error> {
+        let sql = "SELECT (now() <> statement_timestamp())::int";
+        match Self::rows(connection, sql.to_owned()).await {
+            Ok(rows) => Ok(rows.first().is_some_and(|row| row.integer(0) != Ok(0))),
+            // One in which a statement has failed.
+            Err(sqlx::Error::Database(error)) if error.code().as_deref() == Some("25P02") => Ok(true),
+            Err(error) => Err(error),
+        }
     }
 
     fn session_name(watch: &SessionName) -> Option<String> {

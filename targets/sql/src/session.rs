@@ -106,6 +106,10 @@ impl<D: TargetDialect> Clone for Spare<D> {
     }
 }
 
+/// Said of a plain change that began a transaction.
+const LEFT_OPEN: &str = "the change left a transaction open, and what it did in there is rolled back: end it with \
+     COMMIT in the change, or declare the change without `transactional = false`";
+
 /// A session on an SQL database. Its fields are dropped in this order: first of all stops what its
 /// connection does.
 pub(crate) struct SqlSession<D: TargetDialect> {
@@ -201,21 +205,26 @@ impl<D: TargetDialect> Session for SqlSession<D> {
             // What is given back is closed from here on, without a test whether it is still good.
             drop(connections.close());
         }
+        let operation = Operation::<D>::new("commit", &options);
         let committed = match held {
             Held::Transaction(transaction) => {
                 D::permit_commit(&watch);
-                transaction.commit().await
+                transaction.commit().await.map_err(|error| operation.error(error))
             }
-            Held::Plain(connection) => {
-                drop(connection);
-                Ok(())
-            }
+            Held::Plain(mut connection) => match D::is_in_transaction(&mut connection).await {
+                Ok(false) => Ok(()),
+                Ok(true) => {
+                    let _ = D::execute(&mut connection, "ROLLBACK".to_owned()).await;
+                    Err(operation.fail(BackendErrorKind::Other, LEFT_OPEN))
+                }
+                Err(error) => Err(operation.error(error)),
+            },
         };
         match committed {
             Ok(()) if D::KEEPS_CONNECTIONS => spare.keep(connections, &watch),
             _ => connections.close().await,
         }
-        committed.map_err(|error| Operation::<D>::new("commit", &options).error(error))
+        committed
     }
 
     async fn rollback(self: Box<Self>) -> Result<(), BackendError> {

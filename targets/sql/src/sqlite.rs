@@ -24,7 +24,8 @@ use crate::{Limits, SqlTarget, TargetDialect};
 /// - In a transactional change: `&mut SqliteConnection`, or `&mut Transaction<'_, Sqlite>`. DDL is
 ///   part of the transaction.
 /// - With `transactional = false`: `&mut SqliteConnection`, where each statement takes effect by itself
-///   (needed for `VACUUM`, for one), and `&SqlitePool`.
+///   (needed for `VACUUM`, for one), and `&SqlitePool`. It fails when it leaves a transaction open; but what
+///   sqlx rolls back, a `begin()` without `commit()`, nobody can see.
 ///
 /// # What to know
 /// - A transactional change is all or nothing, whatever is in its text: a `COMMIT` in it is refused by
@@ -103,6 +104,15 @@ impl TargetDialect for Sqlite {
             handle.set_rollback_hook(move || ended.store(true, Ordering::Release));
         }
         Ok(watch)
+    }
+
+    async fn is_in_transaction(connection: &mut SqliteConnection) -> Result<bool, sqlx::Error> {
+        // Begins only where none is open, and locks nothing.
+        match Self::execute(connection, "BEGIN; ROLLBACK".to_owned()).await {
+            Ok(_) => Ok(false),
+            Err(sqlx::Error::Database(_)) => Ok(true),
+            Err(error) => Err(error),
+        }
     }
 
     fn session_name(_watch: &Watch) -> Option<String> {

@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use flamingock_core::change::Resources;
 use flamingock_core::target::{Markers, Mode, Session, SessionType, TargetSystem};
 use flamingock_core::{BackendError, BackendErrorKind};
-use flamingock_sql::{Connection, Operation, Options, Table, check_prefix, check_schema};
+use flamingock_sql::{Connection, Operation, Options, PATIENCE, Table, check_prefix, check_schema};
 use sqlx::{AssertSqlSafe, Pool, Transaction};
 
 use crate::rows::Rows;
@@ -217,11 +217,11 @@ impl<D: TargetDialect> TargetSystem for SqlTarget<D> {
     async fn open(&self, mode: Mode) -> Result<Box<dyn Session>, BackendError> {
         let operation = self.operation("open session");
         if let Some(spare) = self.spare.take()
-            && let Ok(session) = self.session(spare, mode).await
+            && let Ok(Ok(session)) = tokio::time::timeout(PATIENCE, self.session(spare, mode)).await
         {
             return Ok(Box::new(session));
         }
-        // Also where the spare one was lost meanwhile: nothing was done over it.
+        // Also where the spare one was lost meanwhile, with a word or without: nothing was done over it.
         let session = self.session((self.connections(&operation)?, None), mode).await;
         Ok(Box::new(session.map_err(|error| operation.error(error))?))
     }

@@ -33,6 +33,7 @@ fn main() -> ExitCode {
             who_locks_whole_tables_is_not_waited_for_longer_than_the_lock_timeout,
             a_ddl_statement_that_fails_has_committed_what_was_before_it,
             a_change_with_ddl_that_succeeds_is_done,
+            a_plain_change_that_leaves_a_transaction_open_fails_and_nothing_of_that_stays,
             what_follows_a_ddl_statement_is_rolled_back,
             a_newer_fence_raised_after_a_ddl_statement_is_noticed_whatever_was_read_before,
             the_error_of_a_wait_says_which_change_is_in_the_way,
@@ -186,6 +187,25 @@ async fn who_locks_whole_tables_is_not_waited_for_longer_than_the_lock_timeout(b
     place.remove().await;
 }
 
+async fn a_plain_change_that_leaves_a_transaction_open_fails_and_nothing_of_that_stays(brand: Brand) {
+    let place = Place::new(brand).await;
+    for left in ["BEGIN", "SET autocommit = 0"] {
+        let mut session = place.target.open(Mode::Plain).await.unwrap();
+        for statement in [INSERT, left, INSERT] {
+            connection(&mut session).execute(statement).await.unwrap();
+        }
+        assert_fails(session.commit().await, BackendErrorKind::Other, &["left a transaction open", "COMMIT"]);
+    }
+    assert_eq!(place.users().await, 2);
+    let mut session = place.target.open(Mode::Plain).await.unwrap();
+    for statement in ["BEGIN", INSERT, "COMMIT"] {
+        connection(&mut session).execute(statement).await.unwrap();
+    }
+    session.commit().await.unwrap();
+    assert_eq!(place.users().await, 3);
+    place.remove().await;
+}
+
 async fn what_follows_a_ddl_statement_is_rolled_back(brand: Brand) {
     let place = Place::new(brand).await;
     let mut session = place.begun().await;
@@ -289,7 +309,7 @@ async fn sessions_have_their_own_settings_and_the_pool_keeps_its_own(brand: Bran
     assert_eq!(settings(connection(&mut session)).await, (0, 1, 60));
     session.commit().await.unwrap();
     let mut session = place.target.open(Mode::Plain).await.unwrap();
-    assert_eq!(settings(connection(&mut session)).await, (1, 1, 60));
+    assert_eq!(settings(connection(&mut session)).await, (1, 1, before.2));
     session.commit().await.unwrap();
     assert_eq!(settings(&mut *place.pool.acquire().await.unwrap()).await, before);
     place.remove().await;
@@ -312,8 +332,13 @@ async fn ids_that_differ_in_trailing_spaces_or_case_have_markers_of_their_own(br
 async fn a_frozen_session_is_ended_by_the_server(brand: Brand) {
     let place = Place::new(brand).await;
     let mut session = place.begun().await;
-    connection(&mut session).execute("SET SESSION wait_timeout = 1").await.unwrap();
+    // One that has none open is not in anybody's way: what is done is done.
+    let mut plain = place.target.open(Mode::Plain).await.unwrap();
+    for session in [&mut session, &mut plain] {
+        connection(session).execute("SET SESSION wait_timeout = 1").await.unwrap();
+    }
     tokio::time::sleep(Duration::from_millis(1800)).await;
+    assert!(plain.commit().await.unwrap_err().is_temporary());
     assert_eq!(place.target.raise_fence(&fence(3)).await.unwrap(), FenceRaised::Raised);
     assert!(session.finish_marker(&update()).await.is_err());
     drop(session);

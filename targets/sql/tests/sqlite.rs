@@ -233,12 +233,6 @@ async fn what_a_change_does_to_its_connection_is_gone_with_it() {
             Mode::Plain => place.target.open(mode).await.unwrap(),
         };
         connection(&mut session).execute("PRAGMA foreign_keys = OFF; CREATE TEMP TABLE t (a)").await.unwrap();
-        if mode == Mode::Plain {
-            connection(&mut session)
-                .execute("BEGIN IMMEDIATE; INSERT INTO users VALUES ('bob')")
-                .await
-                .unwrap();
-        }
         session.commit().await.unwrap();
         let mut next = place.target.open(Mode::Plain).await.unwrap();
         let on: i64 =
@@ -247,7 +241,22 @@ async fn what_a_change_does_to_its_connection_is_gone_with_it() {
         connection(&mut next).execute("SELECT * FROM t").await.unwrap_err();
         next.commit().await.unwrap();
     }
-    assert_eq!(place.users().await, 0, "a transaction that was left open is rolled back");
+}
+
+#[tokio::test]
+async fn a_plain_change_that_leaves_a_transaction_open_fails_and_nothing_of_that_stays() {
+    let place = Place::new(SqliteJournalMode::Wal).await;
+    for left in ["BEGIN", "BEGIN IMMEDIATE; INSERT INTO users VALUES ('bob')", "SAVEPOINT s"] {
+        let mut session = place.target.open(Mode::Plain).await.unwrap();
+        connection(&mut session).execute(INSERT).await.unwrap();
+        connection(&mut session).execute(left).await.unwrap();
+        assert_fails(session.commit().await, BackendErrorKind::Other, &["left a transaction open", "COMMIT"]);
+    }
+    assert_eq!(place.users().await, 3);
+    let mut session = place.target.open(Mode::Plain).await.unwrap();
+    connection(&mut session).execute("BEGIN; INSERT INTO users VALUES ('bob'); COMMIT").await.unwrap();
+    session.commit().await.unwrap();
+    assert_eq!(place.users().await, 4);
 }
 
 #[tokio::test]

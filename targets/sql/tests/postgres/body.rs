@@ -9,7 +9,7 @@ use flamingock_testing::conformance::Suite;
 use sqlx::postgres::Postgres;
 use sqlx::{Acquire as _, Executor as _, Transaction};
 
-use crate::place::{INSERT, Place, assert_fails, update};
+use crate::place::{INSERT, Place, assert_fails, process, update};
 use crate::server::add_cases;
 use crate::server::postgres::Way;
 
@@ -21,6 +21,7 @@ pub(crate) fn add(direct: &mut Suite) {
         a_rollback_in_a_change_is_noticed,
         a_statement_that_failed_and_was_ignored_fails_the_change,
         a_change_takes_the_transaction_and_nests_its_own_in_it,
+        a_plain_change_that_leaves_a_transaction_open_fails_and_nothing_of_that_stays,
         an_index_is_created_concurrently_in_a_plain_change,
         two_that_create_indexes_concurrently_at_once_both_end_well,
     );
@@ -86,6 +87,33 @@ async fn a_change_takes_the_transaction_and_nests_its_own_in_it() {
     session.commit().await.unwrap();
     assert_eq!((place.users().await, place.marker().await), (1, Some(MarkerState::Done)));
     assert_eq!(place.count("SELECT COUNT(*) FROM $.items").await, 0);
+    place.remove().await;
+}
+
+async fn a_plain_change_that_leaves_a_transaction_open_fails_and_nothing_of_that_stays() {
+    let place = Place::new(Way::Direct).await;
+    for (left, fails) in [(&["BEGIN", INSERT][..], &[][..]), (&["BEGIN"], &["SELECT 1 / 0"])] {
+        let mut session = place.target.open(Mode::Plain).await.unwrap();
+        let server = process(&mut session).await;
+        place.run(&mut session, INSERT).await.unwrap();
+        for statement in left {
+            place.run(&mut session, statement).await.unwrap();
+        }
+        for statement in fails {
+            place.run(&mut session, statement).await.unwrap_err();
+        }
+        assert_fails(session.commit().await, BackendErrorKind::Other, &["left a transaction open", "COMMIT"]);
+        let mut next = place.target.open(Mode::Plain).await.unwrap();
+        assert_ne!(process(&mut next).await, server);
+        next.commit().await.unwrap();
+    }
+    assert_eq!(place.users().await, 2);
+    let mut session = place.target.open(Mode::Plain).await.unwrap();
+    for statement in ["BEGIN", INSERT, "COMMIT"] {
+        place.run(&mut session, statement).await.unwrap();
+    }
+    session.commit().await.unwrap();
+    assert_eq!(place.users().await, 3);
     place.remove().await;
 }
 
