@@ -54,7 +54,7 @@ impl Config {
         let mut config: Self = toml::from_str(text).map_err(|error| {
             let line = error.span().map(|span| text[..span.start].matches('\n').count() + 1);
             let at = line.map(|line| format!(" line {line}:")).unwrap_or_default();
-            unusable(path, &format!("{at} {}", error.message()))
+            unusable(path, &format!("{at} {}", without_value(error.message())))
         })?;
         let Self {
             audit_store,
@@ -76,6 +76,15 @@ impl Config {
     }
 }
 
+/// What is said of a value of the wrong type, without the value: it may be a password.
+fn without_value(message: &str) -> &str {
+    if !["invalid type:", "invalid value:"].iter().any(|start| message.starts_with(start)) {
+        return message;
+    }
+    let at = message.rfind(", expected ").map_or(message.len(), |at| at + ", ".len());
+    &message[at..]
+}
+
 fn unusable(path: &Path, problem: &str) -> Problem {
     let message = format!("the configuration {}: {}", path.display(), problem.trim());
     Problem { exit: 2, ..Problem::new("CONFIG", message) }
@@ -87,10 +96,18 @@ mod tests {
 
     const SECRET: &str = "s3cr3t-s3cr3t";
 
+    /// A line of the file with a text where it belongs, or where something else does.
+    const LINES: [&str; 4] = [
+        "audit_store = \"postgres://jane:SECRET@db/orders\"\n",
+        "[app]\npath = \"./orders\"\nargs = \"--db postgres://jane:SECRET@db/orders\"\n",
+        "app = \"SECRET, expected a map\"\n",
+        "[app]\npath = [\"SECRET\"]\n",
+    ];
+
     #[test]
     fn any_configuration_is_read_or_refused_without_its_password() {
-        bolero::check!().with_type::<(String, String, u8)>().for_each(|(before, after, cut)| {
-            let line = format!("audit_store = \"postgres://jane:{SECRET}@db/orders\"\n");
+        bolero::check!().with_type::<(String, String, u8, u8)>().for_each(|(before, after, line, cut)| {
+            let line = LINES[usize::from(*line) % LINES.len()].replace("SECRET", SECRET);
             let line = &line[..line.len() - usize::from(*cut % 20)];
             // Never the environment's own, and no file.
             let text = format!("{before}\n{line}{after}").replace("${", "$");
@@ -98,5 +115,18 @@ mod tests {
                 assert!(!format!("{problem:?}").contains(SECRET), "{problem:?}");
             }
         });
+    }
+
+    #[test]
+    fn of_a_value_of_the_wrong_type_is_told_what_belongs_there() {
+        for (text, said) in [
+            ("audit_store = 4711", "line 1: expected a string"),
+            ("[app]\npath = 'x'\nargs = '4711'", "line 3: expected a sequence"),
+            ("[app]\npath = 'x'\nargs = ['--pin', 4711]", "line 3: expected a string"),
+            ("app = '4711, expected x'", "line 1: expected struct App"),
+        ] {
+            let problem = Config::parse(text, Path::new(FILE), &mut Secrets::default()).expect_err(text);
+            assert!(problem.message.ends_with(said), "{}", problem.message);
+        }
     }
 }

@@ -74,6 +74,10 @@ pub(crate) fn a_configuration_with_a_mistake_is_explained() {
         .says("line 1")
         .says("audit_stor")
         .hides("s3cr3t-pw");
+    with("[app]\npath = './orders'\nargs = '--db postgres://jane:s3cr3t-pw@h/db'")
+        .exits(2)
+        .says("line 3: expected a sequence")
+        .hides("s3cr3t-pw");
     with("audit_store = 'sqlite://${NOT_SET_ANYWHERE}'").exits(2).says("NOT_SET_ANYWHERE is not set");
     with("audit_store = 'sqlite://audit.db'\ntable_prefix = 'other_'").exits(1).says("there is no audit in");
     with("audit_store = 'sqlite://audit.db'\ntable_prefix = 'a;b'").exits(1).says("cannot be used");
