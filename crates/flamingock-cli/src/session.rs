@@ -199,11 +199,8 @@ impl Session {
             (None, None, None) => " --app PATH".to_owned(),
             (None, Some(path), _) => format!(" --app {}", quoted(&path.display().to_string())),
         };
-        for (index, arg) in self.global.app_args.iter().enumerate() {
-            let arg = quoted(&self.secrets.redact(&arg.to_string_lossy()));
-            typed.push_str(if index == 0 { " -- " } else { " " });
-            typed.push_str(&arg);
-        }
+        // Not what they are: one may be a password.
+        typed.push_str(if self.global.app_args.is_empty() { "" } else { " -- ARGS" });
         typed
     }
 

@@ -41,14 +41,20 @@ pub(crate) fn issues_are_listed_and_explained_with_the_commands_to_type() {
     let mut command = house.command(&["issue", "get", "--audit-store", &house.url(), "--service", "orders"]);
     command.env_remove("FLAMINGOCK_AUDIT_STORE").args(["--app", "./orders", "--", "--profile", "prod"]);
     let ended = Ended::of(command.output().expect("starts")).exits(0).says(&typed);
-    ended.says("issue check -c write-flag --app ./orders -- --profile prod");
+    ended.says("issue check -c write-flag --app ./orders -- ARGS\n");
     let lock = house.url();
     let typed = format!("flamingock --lock-store {lock} audit fix -c write-flag");
     house.run(&["issue", "get", "--lock-store", &lock]).exits(0).says(&typed);
     std::fs::write(house.path("app.toml"), "app = { path = './orders' }").expect("is written");
     let args = ["issue", "get", "--config", "app.toml", "--", "--db", "postgres://jane:s3cr3t-pw@h/db"];
     let ended = house.run(&args).exits(0).hides("s3cr3t-pw");
-    ended.says("flamingock --config app.toml issue check -c write-flag -- --db '***'");
+    ended.says("flamingock --config app.toml issue check -c write-flag -- ARGS\n");
+    // A password may stand anywhere among the application's arguments.
+    for more in [&["--app", "./orders"][..], &["--app", "./orders", "--json"]] {
+        let hidden = ["--", "--password", "hunter2", "--dsn", "host=db password=hunter2"];
+        let ended = house.run(&[&["issue", "get"], more, &hidden].concat()).exits(0);
+        ended.says("--app ./orders -- ARGS").hides("hunter2");
+    }
     // By whatever name.
     std::os::unix::fs::symlink(env!("CARGO_BIN_EXE_flamingock"), house.path("fl")).expect("is linked");
     let mut renamed = std::process::Command::new(house.path("fl"));
