@@ -40,6 +40,7 @@ impl Session {
         let mut secrets = Secrets::default();
         global.app_args.iter().for_each(|arg| secrets.add_url(&arg.to_string_lossy()));
         let config = Config::read(global.config.as_deref(), &mut secrets)?;
+        config.app.iter().flat_map(|app| &app.args).for_each(|arg| secrets.add_url(arg));
         let url = global.audit_store.clone().or_else(|| config.audit_store.clone());
         let lock_url = global.lock_store.clone().or_else(|| config.lock_store.clone());
         url.iter().chain(&lock_url).for_each(|url| secrets.add_url(url));

@@ -57,6 +57,10 @@ pub(crate) fn secrets_are_never_shown() {
         command.current_dir(house.path("."));
         Ended::of(command.output().expect("starts")).exits(1).says("refused ***").hides("s3cr3t-pw");
     }
+    let shell = "args = ['-c', 'echo opening $0; exit 7', 'postgres://jane:s3cr3t-pw@h/db']";
+    std::fs::write(house.path("flamingock.toml"), format!("[app]\npath = '/bin/sh'\n{shell}"))
+        .expect("is written");
+    house.run(&["plan"]).exits(1).says("opening ***").hides("s3cr3t-pw");
     house.run(&["status", "--help"]).exits(0).hides(&house.url());
 }
 
