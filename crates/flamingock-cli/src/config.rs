@@ -67,10 +67,13 @@ impl Config {
             operator,
             app,
         } = &mut config;
-        let texts = [audit_store, table_prefix, schema, lock_store, lock_prefix, service, tenant, operator];
-        let texts = texts.into_iter().flatten();
+        let texts = [audit_store, lock_store, operator].into_iter().flatten();
         for text in texts.chain(app.iter_mut().flat_map(|app| &mut app.args)) {
             *text = expand(text, secrets).map_err(|problem| unusable(path, &problem))?;
+        }
+        // Names are no secrets, and are in what is to be typed.
+        for text in [table_prefix, schema, lock_prefix, service, tenant].into_iter().flatten() {
+            *text = expand(text, &mut Secrets::default()).map_err(|problem| unusable(path, &problem))?;
         }
         Ok(config)
     }

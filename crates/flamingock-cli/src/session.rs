@@ -184,10 +184,13 @@ impl Session {
             ("--service", service.as_deref().filter(|name| !from_env("FLAMINGOCK_SERVICE", name))),
             ("--tenant", tenant.as_deref().filter(|name| !from_env("FLAMINGOCK_TENANT", name))),
         ];
-        let others = others.into_iter().filter_map(|(flag, value)| Some((flag, value?)));
-        let config = config.as_deref().map(|path| ("--config", path));
-        for (flag, value) in config.into_iter().chain(typed_stores(&self.global)).chain(others) {
-            typed.push_str(&format!(" {flag} {}", quoted(&self.secrets.redact(value))));
+        let others = others.into_iter().filter_map(|(flag, value)| Some((flag, quoted(value?))));
+        let config = config.map(|path| ("--config", quoted(&path)));
+        // What holds a password is typed again.
+        let shown = |url: &str| if self.secrets.redact(url) == url { quoted(url) } else { "URL".to_owned() };
+        let stores = typed_stores(&self.global).map(|(flag, url)| (flag, shown(url)));
+        for (flag, value) in config.into_iter().chain(stores).chain(others) {
+            typed.push_str(&format!(" {flag} {value}"));
         }
         typed
     }

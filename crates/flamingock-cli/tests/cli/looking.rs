@@ -55,6 +55,16 @@ pub(crate) fn issues_are_listed_and_explained_with_the_commands_to_type() {
         let ended = house.run(&[&["issue", "get"], more, &hidden].concat()).exits(0);
         ended.says("--app ./orders -- ARGS").hides("hunter2");
     }
+    // What holds a password is left to be typed again, names are never.
+    std::os::unix::fs::symlink(house.path("."), house.path("jane:orders@db")).expect("is linked");
+    let secret = "sqlite://jane:orders@db/audit.db";
+    let args = ["issue", "get", "--audit-store", secret, "--service", "orders"];
+    let typed = "flamingock --audit-store URL --service orders audit fix -c write-flag";
+    house.run(&args).exits(0).says(typed).hides("jane:");
+    std::fs::write(house.path("named.toml"), "service = '${SVC}'").expect("is written");
+    let mut command = house.command(&["issue", "get", "--config", "named.toml", "--service", "orders"]);
+    let ended = Ended::of(command.env("SVC", "orders").output().expect("starts")).exits(0);
+    ended.says("flamingock --config named.toml --service orders audit fix -c write-flag");
     // By whatever name.
     std::os::unix::fs::symlink(env!("CARGO_BIN_EXE_flamingock"), house.path("fl")).expect("is linked");
     let mut renamed = std::process::Command::new(house.path("fl"));
