@@ -105,7 +105,8 @@ async fn execute(args: Vec<OsString>, app: Option<Flamingock>) -> ExitCode {
     let done = match Session::open(cli.global, app, output.clone()) {
         Ok(session) => {
             let secrets = session.secrets();
-            commands::run(&session, cli.command).await.map_err(|problem| problem.redacted(&secrets))
+            let done = commands::run(&session, cli.command).await;
+            done.map(|done| done.redacted(&secrets)).map_err(|problem| problem.redacted(&secrets))
         }
         Err(problem) => Err(problem),
     };

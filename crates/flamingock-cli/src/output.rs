@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 
 use crate::args::Global;
 use crate::error::{Problem, Result};
+use crate::secret::Secrets;
 
 /// Version of the JSON answers. A field may be added under the same number.
 pub(crate) const SCHEMA: u32 = 1;
@@ -31,6 +32,12 @@ impl Done {
 
     pub(crate) fn exit(self, exit: u8) -> Self {
         Self { exit, ..self }
+    }
+
+    /// Without what nobody may see.
+    pub(crate) fn redacted(mut self, secrets: &Secrets) -> Self {
+        self.text = secrets.redact_answer(&mut self.data, &self.text);
+        self
     }
 
     /// After everything was written as it came.

@@ -1,4 +1,7 @@
 use std::collections::BTreeSet;
+use std::ops::Range;
+
+use serde_json::Value;
 
 /// Parameters of URLs, in small letters, that hold secrets. MongoDB's properties may hold a session token.
 const SECRET_PARAMETERS: [&str; 7] = [
@@ -11,16 +14,27 @@ const SECRET_PARAMETERS: [&str; 7] = [
     "authmechanismproperties",
 ];
 
+/// Fields of answers that hold names: commands with them are to be typed.
+const NAMES: [&str; 8] = ["service", "tenant", "change", "id", "held", "name", "stage", "target_system"];
+
 /// What must never be shown.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Secrets(BTreeSet<String>);
+pub(crate) struct Secrets {
+    hidden: BTreeSet<String>,
+    shown: BTreeSet<String>,
+}
 
 impl Secrets {
     /// Keeps a text from being shown. Very short ones would hide ordinary words.
     pub(crate) fn add(&mut self, secret: &str) {
         if secret.len() >= 3 {
-            self.0.insert(secret.to_owned());
+            self.hidden.insert(secret.to_owned());
         }
+    }
+
+    /// Leaves a name as it is where a secret happens to be the same, or a part of it.
+    pub(crate) fn show(&mut self, name: &str) {
+        self.shown.insert(name.to_owned());
     }
 
     /// Keeps the password of a URL, and the URL with it, from being shown.
@@ -47,11 +61,58 @@ impl Secrets {
         }
     }
 
-    /// The text without any of it. The longest first: one may be a part of another.
+    /// The text without any of it.
     pub(crate) fn redact(&self, text: &str) -> String {
-        let mut secrets: Vec<&String> = self.0.iter().collect();
-        secrets.sort_unstable_by_key(|secret| std::cmp::Reverse(secret.len()));
-        secrets.into_iter().fold(text.to_owned(), |text, secret| text.replace(secret.as_str(), "***"))
+        let found = |word: &String| -> Vec<Range<usize>> {
+            text.match_indices(word.as_str()).map(|(at, word)| at..at + word.len()).collect()
+        };
+        let mut hidden: Vec<Range<usize>> = self.hidden.iter().flat_map(found).collect();
+        if hidden.is_empty() {
+            return text.to_owned();
+        }
+        let touched = |name: &&String| self.hidden.iter().any(|secret| name.contains(secret.as_str()));
+        let names: Vec<Range<usize>> = self.shown.iter().filter(touched).flat_map(found).collect();
+        hidden
+            .retain(|secret| !names.iter().any(|name| name.start <= secret.start && secret.end <= name.end));
+        hidden.sort_unstable_by_key(|secret| secret.start);
+        let (mut out, mut at) = (String::new(), 0);
+        for secret in hidden {
+            if at <= secret.start {
+                out.push_str(&text[at..secret.start]);
+                out.push_str("***");
+            }
+            at = at.max(secret.end);
+        }
+        out + &text[at..]
+    }
+
+    /// An answer's data, and the text about them, without any of it.
+    pub(crate) fn redact_answer(&self, data: &mut Value, text: &str) -> String {
+        if self.hidden.is_empty() {
+            return text.to_owned();
+        }
+        let mut all = self.clone();
+        all.show_names("", data);
+        all.redact_data(data);
+        all.redact(text)
+    }
+
+    fn show_names(&mut self, field: &str, data: &Value) {
+        match data {
+            Value::String(name) if NAMES.contains(&field) => self.show(name),
+            Value::Array(all) => all.iter().for_each(|data| self.show_names(field, data)),
+            Value::Object(all) => all.iter().for_each(|(field, data)| self.show_names(field, data)),
+            _ => {}
+        }
+    }
+
+    fn redact_data(&self, data: &mut Value) {
+        match data {
+            Value::String(text) => *text = self.redact(text),
+            Value::Array(all) => all.iter_mut().for_each(|data| self.redact_data(data)),
+            Value::Object(all) => all.values_mut().for_each(|data| self.redact_data(data)),
+            _ => {}
+        }
     }
 }
 
@@ -121,6 +182,28 @@ mod tests {
         assert_eq!(secrets.redact("hush-pass hush-redis hush-mongo"), "*** *** ***");
         secrets.add_url("postgres://jane:p@ss/word@db/orders");
         assert_eq!(secrets.redact("p@ss/word"), "***");
+    }
+
+    #[test]
+    fn a_name_is_shown_where_a_secret_is_a_part_of_it() {
+        let mut secrets = Secrets::default();
+        secrets.add_url("postgres://orders:order@db/orders");
+        secrets.add("orders-pw");
+        assert_eq!(secrets.redact("orders-pw of create-orders"), "*** of create-***s");
+        let mut data = serde_json::json!({
+            "changes": [{ "change": "create-orders", "error": "no order: postgres://orders:order@db/orders" }],
+            "held": ["drop-order"],
+        });
+        let text = secrets.redact_answer(&mut data, "fix -c create-orders, release drop-order: my order");
+        assert_eq!(text, "fix -c create-orders, release drop-order: my ***");
+        assert_eq!(data["changes"][0]["error"], "no ***: ***");
+        assert_eq!(
+            (&data["changes"][0]["change"], &data["held"][0]),
+            (&"create-orders".into(), &"drop-order".into())
+        );
+        // A secret that reaches beyond the name is hidden.
+        secrets.show("orders");
+        assert_eq!(secrets.redact("orders: orders-pw"), "orders: ***");
     }
 
     #[test]

@@ -44,6 +44,11 @@ impl Session {
         let url = global.audit_store.clone().or_else(|| config.audit_store.clone());
         let lock_url = global.lock_store.clone().or_else(|| config.lock_store.clone());
         url.iter().chain(&lock_url).for_each(|url| secrets.add_url(url));
+        let names = [&global.service, &global.tenant, &config.service, &config.tenant].into_iter().flatten();
+        let paths =
+            [&global.config, &global.app].into_iter().flatten().map(|path| path.display().to_string());
+        let program = std::iter::once(crate::output::program(app.is_some()));
+        names.cloned().chain(paths).chain(program).for_each(|name| secrets.show(&name));
         let cancel = CancellationToken::new();
         Ok(Self { global, output, config, secrets, url, lock_url, app, cancel })
     }

@@ -2,7 +2,7 @@ use std::io::Write as _;
 
 use flamingock_core::audit::{AuditEntry, AuditState, EntryFilter};
 use jiff::Timestamp;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::shared;
 use crate::error::{Problem, Result};
@@ -63,17 +63,21 @@ pub(crate) async fn run(session: &Session, args: Args) -> Result<Done> {
     let mut filter = EntryFilter { limit: PAGE, since, state, change, ..EntryFilter::default() };
     let mut table = EntryTable::new(&session.output, args.extended, true);
     let mut writer = Entries::new(session);
+    let secrets = session.secrets();
     loop {
         let page = match operator.entries(&filter).await {
             Ok(page) => page,
-            Err(error) => return writer.failed(Problem::from(error).redacted(&session.secrets())),
+            Err(error) => return writer.failed(Problem::from(error).redacted(&secrets)),
         };
         let Some(last) = page.last() else { break };
         filter.after = last.sequence;
+        let text = if session.output.json { String::new() } else { table.page(&page) };
+        let mut data = serde_json::to_value(&page)?;
+        let text = secrets.redact_answer(&mut data, &text);
         if session.output.json {
-            writer.json(&page)?;
+            writer.json(&data)?;
         } else {
-            print(&table.page(&page))?;
+            print(&text)?;
         }
     }
     writer.end()
@@ -103,10 +107,10 @@ impl Entries {
         Ok(())
     }
 
-    fn json(&mut self, page: &[AuditEntry]) -> Result<()> {
+    fn json(&mut self, page: &Value) -> Result<()> {
         self.begin()?;
         let mut out = std::io::stdout().lock();
-        for entry in page {
+        for entry in page.as_array().into_iter().flatten() {
             out.write_all(if self.any { b",\n" } else { b"\n" })?;
             serde_json::to_writer(&mut out, entry)?;
             self.any = true;

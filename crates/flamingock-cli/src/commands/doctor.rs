@@ -43,13 +43,11 @@ pub(crate) async fn run(session: &Session, args: Args) -> Result<Done> {
     if session.has_app() {
         application(&mut checks, session).await?;
     }
-    let secrets = session.secrets();
     let output = &session.output;
     let mut text = String::new();
     let mut data = Vec::new();
     for (what, problem) in &checks.0 {
-        let problem = problem.as_deref().map(|problem| secrets.redact(problem));
-        text.push_str(&match &problem {
+        text.push_str(&match problem {
             None => format!("{}      {what}\n", output.paint(Tone::Good, "ok")),
             Some(problem) => format!("{}  {what}\n        {problem}\n", output.paint(Tone::Bad, "FAILED")),
         });

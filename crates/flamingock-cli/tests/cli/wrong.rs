@@ -57,6 +57,27 @@ pub(crate) fn secrets_are_never_shown() {
         command.current_dir(house.path("."));
         Ended::of(command.output().expect("starts")).exits(1).says("refused ***").hides("s3cr3t-pw");
     }
+    // What was stored is looked through when it is shown.
+    let leaks = House::new();
+    leaks.start("leaks").exits(1).says("refused s3cr3t-pw");
+    for args in [
+        &["issue", "list"][..],
+        &["issue", "get"],
+        &["audit", "show", "write-flag"],
+        &["audit", "list", "--history"],
+        &["status"],
+        &["plan"],
+        &["execute", "apply"],
+    ] {
+        for more in [&[][..], &["--json"]] {
+            let mut command = leaks.asking("leaks", &[args, more].concat());
+            command.current_dir(house.path("."));
+            let ended = Ended::of(command.output().expect("starts")).says("write-flag").hides("s3cr3t-pw");
+            if !more.is_empty() {
+                ended.json();
+            }
+        }
+    }
     let shell = "args = ['-c', 'echo opening $0; exit 7', 'postgres://jane:s3cr3t-pw@h/db']";
     std::fs::write(house.path("flamingock.toml"), format!("[app]\npath = '/bin/sh'\n{shell}"))
         .expect("is written");
