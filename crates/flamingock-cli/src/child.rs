@@ -37,6 +37,8 @@ pub(crate) struct Launch {
     pub(crate) timeout: Duration,
     /// Where a person is told that it was told to stop.
     pub(crate) output: Output,
+    /// What to type to see what it did.
+    pub(crate) status: String,
 }
 
 /// The application's process, and the file with what it answers.
@@ -80,7 +82,7 @@ impl Child {
         for pipe in pipes.into_iter().flatten() {
             let _ = tokio::time::timeout(LAST_WORDS, pipe).await;
         }
-        child.outcome(ended, launch.timeout)
+        child.outcome(ended, &launch)
     }
 
     /// Until the process has ended. [`None`]: it did not come to its point in time, and was killed.
@@ -147,14 +149,14 @@ impl Child {
         let _ = self.process.start_kill();
     }
 
-    fn outcome(self, ended: Option<ExitStatus>, limit: Duration) -> Result<Answer> {
+    fn outcome(self, ended: Option<ExitStatus>, launch: &Launch) -> Result<Answer> {
         let output: Vec<String> =
             self.last.lock().unwrap_or_else(PoisonError::into_inner).iter().cloned().collect();
         let problem = |kind: &str, message: String| Err(Problem { output, ..Problem::new(kind, message) });
         let how = match (self.answer, ended) {
             (Some(answer), _) => return Ok(answer),
             (None, None) => {
-                let limit = humantime::format_duration(limit);
+                let limit = humantime::format_duration(launch.timeout);
                 return problem(
                     "APP_SILENT",
                     format!(
@@ -176,7 +178,8 @@ impl Child {
             None if self.heard => problem(
                 "APP_DIED",
                 format!(
-                    "the application {how} before it answered. What it did is in the audit: see `flamingock status`"
+                    "the application {how} before it answered. What it did is in the audit: see `{}`",
+                    launch.status
                 ),
             ),
             None => problem(

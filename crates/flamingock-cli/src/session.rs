@@ -197,6 +197,8 @@ impl Session {
         for (flag, value) in config.into_iter().chain(stores).chain(others) {
             typed.push_str(&format!(" {flag} {value}"));
         }
+        // The application has its own; these commands need it.
+        typed.push_str(if self.url.is_none() { " --audit-store URL" } else { "" });
         typed
     }
 
@@ -273,7 +275,15 @@ impl Session {
             }
         };
         let level = self.global.log_level.map(|level| level.filter());
-        Ok(Launch { path, args, level, timeout: self.global.app_timeout, output: self.output.clone() })
+        let status = format!("{} status", self.typed());
+        Ok(Launch {
+            path,
+            args,
+            level,
+            timeout: self.global.app_timeout,
+            output: self.output.clone(),
+            status,
+        })
     }
 
     /// A token that SIGINT and SIGTERM cancel: waiting for the lock then ends.

@@ -80,6 +80,11 @@ pub(crate) fn what_is_held_is_kept_out_and_named_until_it_is_released() {
     house.ask("good", &["execute", "apply", "-q"]).exits(0).says("2 change(s) applied before, 1 held");
     house.run(&["issue", "get", "-c", "add-tracking"]).exits(0).says("release add-tracking");
     house.ask("good", &hold).exits(1).says("`add-tracking` is held, since entry 8");
+    // Where only the application knows the audit store, `release` is to be told.
+    let lonely = House::after("good");
+    let mut command = lonely.asking("good", &hold);
+    let ended = Ended::of(command.env_remove("FLAMINGOCK_AUDIT_STORE").output().expect("starts")).exits(0);
+    ended.says("flamingock --audit-store URL release add-tracking");
     house.run(&["release", "add-trakcing"]).exits(1).says("did you mean `add-tracking`?");
     house.run(&["release", "write-flag"]).exits(1).says("is not held");
     house.run(&["release"]).exits(2);
@@ -134,7 +139,11 @@ pub(crate) fn marker_and_verify_are_asked_and_a_system_is_adopted() {
 pub(crate) fn an_application_that_dies_babbles_or_is_silent_is_a_clear_error() {
     let house = House::new();
     let dies = house.ask("dies", &["execute", "apply"]).exits(1).says("killed by signal 9 SIGKILL");
-    dies.says("last lines").says("starting, dies");
+    dies.says("last lines").says("starting, dies").says("flamingock status`");
+    let empty = House::new();
+    let mut alone = empty.asking("dies", &["execute", "apply"]);
+    let ended = Ended::of(alone.env_remove("FLAMINGOCK_AUDIT_STORE").output().expect("starts")).exits(1);
+    ended.says("flamingock --audit-store URL status`");
     house.run(&["status"]).exits(0).says("write-flag");
     house.ask("exits", &["plan"]).exits(1).says("exit code 7").says("cannot reach the secret vault");
     house.ask("babbles", &["plan"]).exits(1).says("is not understood");
