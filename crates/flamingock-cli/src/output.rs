@@ -183,9 +183,8 @@ fn painted(colour: bool, tone: Tone, text: &str) -> String {
 /// How this program is called, as it is to be typed: an application has these commands under a word.
 pub(crate) fn program(is_application: bool) -> String {
     let path = std::env::args_os().next().unwrap_or_default();
-    let name = std::path::Path::new(&path).file_name().unwrap_or_default().to_string_lossy();
-    let name = name.strip_suffix(std::env::consts::EXE_SUFFIX).unwrap_or(&name);
-    let name = crate::render::quoted(if name.is_empty() { "flamingock" } else { name });
+    let path = path.to_string_lossy();
+    let name = crate::render::quoted(if path.is_empty() { "flamingock" } else { &path });
     if is_application { format!("{name} flamingock") } else { name }
 }
 

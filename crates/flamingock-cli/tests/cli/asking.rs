@@ -226,6 +226,8 @@ pub(crate) fn an_application_has_the_same_commands_as_its_own() {
     own(&["audit", "fix", "-c", "write-flag", "-r", "ROLLED_BACK", "--reason", "x", "--override"]).exits(0);
     own(&["audit", "verify"]).exits(0).says("7 entries");
     own(&["frobnicate"]).exits(2);
+    let path = std::env::current_exe().expect("is known");
+    own(&["issue", "check", "--help"]).exits(0).says(&format!("{} flamingock issue check", path.display()));
     // They are on the application's own store, which is another one than whoever types this means.
     for flag in ["--audit-store", "--lock-store"] {
         own(&["status", flag, "sqlite://other.db"]).exits(2).says(flag).says("of the application");

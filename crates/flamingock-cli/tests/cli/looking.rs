@@ -65,11 +65,11 @@ pub(crate) fn issues_are_listed_and_explained_with_the_commands_to_type() {
     let mut command = house.command(&["issue", "get", "--config", "named.toml", "--service", "orders"]);
     let ended = Ended::of(command.env("SVC", "orders").output().expect("starts")).exits(0);
     ended.says("flamingock --config named.toml --service orders audit fix -c write-flag");
-    // By whatever name.
+    // By whatever name, and wherever it is.
     std::os::unix::fs::symlink(env!("CARGO_BIN_EXE_flamingock"), house.path("fl")).expect("is linked");
-    let mut renamed = std::process::Command::new(house.path("fl"));
-    renamed.args(["issue", "get"]).env("FLAMINGOCK_AUDIT_STORE", house.url());
-    Ended::of(renamed.output().expect("starts")).exits(0).says("    fl audit fix -c write-flag");
+    let mut renamed = std::process::Command::new("./fl");
+    renamed.current_dir(house.path(".")).args(["issue", "get"]).env("FLAMINGOCK_AUDIT_STORE", house.url());
+    Ended::of(renamed.output().expect("starts")).exits(0).says("    ./fl audit fix -c write-flag");
 }
 
 pub(crate) fn the_life_of_a_change_is_shown() {
