@@ -87,6 +87,12 @@ impl Session {
         }
     }
 
+    /// Where the audit store is; [`None`] also where that cannot be told soon.
+    async fn address(&self) -> Option<String> {
+        let place = tokio::time::timeout(Duration::from_secs(3), self.place()).await.ok()?.ok()?;
+        Some(place.audit.address())
+    }
+
     /// An operator for the one history that is meant.
     pub(crate) async fn operator(&self) -> Result<Operator> {
         let mut all = self.operators().await?;
@@ -243,10 +249,27 @@ impl Session {
                 answer
             }
             None => {
-                let elsewhere = typed_stores(&self.global).next().is_some();
+                let typed = |wanted| typed_stores(&self.global).any(|(flag, _)| flag == wanted);
+                if typed("--lock-store") {
+                    eprintln!(
+                        "the application is asked, which uses its own lock: --lock-store is not for it"
+                    );
+                }
+                // Where something is recorded, whatever is configured may be taken for its store.
+                let records = matches!(
+                    asked.request,
+                    Request::Apply(_)
+                        | Request::Undoable { .. }
+                        | Request::Rule { .. }
+                        | Request::Baseline(_)
+                );
+                let meant = self.url.is_some() && (typed("--audit-store") || records);
+                let ours = if meant { self.address().await } else { None };
                 let told = move |said| match said {
-                    Notice::AuditStore { address } if elsewhere => {
-                        eprintln!("the application is asked, which uses its own audit store: {address}");
+                    Notice::AuditStore { address } if meant => {
+                        if ours.as_ref() != Some(&address) {
+                            eprintln!("the application is asked, which uses its own audit store: {address}");
+                        }
                     }
                     said => notice(said),
                 };

@@ -105,6 +105,18 @@ pub(crate) fn another_services_application_refuses() {
     house.ask("good", &["plan", "--service", "orders"]).exits(0).hides("its own audit store");
     let elsewhere = house.ask("good", &["plan", "--audit-store", "sqlite://other.db"]).exits(0);
     elsewhere.says(&format!("its own audit store: sqlite:{}", house.path("audit.db").display()));
+    // Where something is recorded, also where another one is only configured.
+    let (other, own) = (House::after("good"), "its own audit store: sqlite:");
+    let adopt = ["audit", "baseline", "--to", "create-orders"];
+    let fix = ["audit", "fix", "-c", "add-tracking", "-r", "APPLIED", "--override", "--reason", "x"];
+    for args in [&adopt[..], &fix, &["undo", "--last", "1", "--yes"], &["execute", "apply"]] {
+        house.ask("good", args).hides(own);
+        let mut command = house.asking("good", args);
+        command.env("FLAMINGOCK_AUDIT_STORE", other.url());
+        let ended = Ended::of(command.output().expect("starts"));
+        assert_eq!(ended.err.matches(own).count(), 1, "{}", ended.err);
+    }
+    house.ask("good", &["plan", "--lock-store", &house.url()]).exits(0).says("its own lock").hides(own);
     for name in ["--service", "--tenant"] {
         house.ask("good", &["plan", name, "billing"]).exits(1).says("`orders`, not of `billing`");
     }
