@@ -22,9 +22,10 @@ mod render;
 mod secret;
 mod session;
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::process::ExitCode;
 
+use clap::builder::Resettable;
 use clap::{CommandFactory as _, FromArgMatches as _};
 use flamingock_core::{Flamingock, FlamingockBuilder};
 
@@ -92,7 +93,11 @@ fn divided(mut args: Vec<OsString>) -> (Vec<OsString>, Vec<OsString>) {
 async fn execute(args: Vec<OsString>, app: Option<Flamingock>) -> ExitCode {
     let (args, app_args) = divided(args);
     let early = Output::before(&args);
-    let parser = command().color(early.choice());
+    // What is set to nothing is not set.
+    let is_empty = |name: &OsStr| std::env::var_os(name).is_some_and(|value| value.is_empty());
+    let parser = command()
+        .color(early.choice())
+        .mut_args(|arg| if arg.get_env().is_some_and(is_empty) { arg.env(Resettable::Reset) } else { arg });
     let parser = if app.is_some() { parser.bin_name(output::program(true)) } else { parser };
     let parsed = parser.try_get_matches_from(&args);
     let cli = match parsed.and_then(|matches| Cli::from_arg_matches(&matches)) {

@@ -333,7 +333,7 @@ fn typed_stores(global: &Global) -> impl Iterator<Item = (&'static str, &str)> {
 }
 
 fn from_env(name: &str, value: &str) -> bool {
-    std::env::var(name).is_ok_and(|set| set == value)
+    std::env::var(name).is_ok_and(|set| !set.is_empty() && set == value)
 }
 
 fn name(operator: &Operator) -> String {

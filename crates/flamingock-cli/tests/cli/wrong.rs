@@ -94,6 +94,17 @@ pub(crate) fn a_configuration_with_a_mistake_is_explained() {
         Ended::of(command.arg("status").output().expect("starts"))
     };
     with("audit_store = 'sqlite://audit.db'\nservice = 'orders'").exits(0).says("3 applied");
+    // What is set to nothing is not set, but what is typed is meant.
+    let empty = |args: &[&str]| {
+        let mut command = bare();
+        for name in ["AUDIT_STORE", "LOCK_STORE", "SERVICE", "TENANT"] {
+            command.env(format!("FLAMINGOCK_{name}"), "");
+        }
+        Ended::of(command.current_dir(house.path(".")).args(args).output().expect("starts"))
+    };
+    empty(&["status"]).exits(0).says("3 applied");
+    empty(&["status", "--tenant", ""]).exits(0).says("3 applied");
+    empty(&["status", "--service", ""]).exits(2).says("no history ``");
     with("audit_stor = 'sqlite://s3cr3t-pw.db'")
         .exits(2)
         .says("line 1")
