@@ -38,7 +38,7 @@ pub(crate) async fn run(_: &Session, args: Args) -> Result<Done> {
         )));
     }
     let order = match &args.order {
-        Some(order) if order.is_empty() || order.contains("__") || order.contains(['/', '\\']) => {
+        Some(order) if !is_order(order) => {
             let order = order.escape_debug();
             return Err(Problem::usage(format!("`{order}` is no order for a file: write it such as 0001")));
         }
@@ -54,6 +54,13 @@ pub(crate) async fn run(_: &Session, args: Args) -> Result<Done> {
     std::io::Write::write_all(&mut file, text.as_bytes()).map_err(|error| unwritable(&path, &error))?;
     let shown = path.display().to_string();
     Done::new(json!({ "path": shown, "id": args.id, "order": order }), shown)
+}
+
+/// Whether it is read back from a file's name as it is, and the name can become a module's.
+fn is_order(order: &str) -> bool {
+    order.split('_').all(|part| {
+        !part.is_empty() && part.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '.'))
+    })
 }
 
 /// The order after the greatest: its last number counted on, in as many digits.

@@ -175,6 +175,8 @@ pub(crate) fn a_new_change_gets_the_next_order() {
     dated("dated").exits(0).says("_2026-11-23_1__dated.rs");
     new("later").exits(0).says("_2026-11-23_2__later.rs");
     new("Self").exits(2).says("Add a word");
-    house.run(&["new", "x", "--target", "db", "--order", "../1"]).exits(2).says("is no order");
+    for order in ["../1", "1_", "_1", "1__2", "2 ;", "é", ""] {
+        house.run(&["new", "x", "--target", "db", "--order", order]).exits(2).says("is no order");
+    }
     new("%%").exits(2).says("begin it with a letter");
 }
