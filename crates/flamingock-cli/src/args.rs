@@ -16,11 +16,11 @@ pub(crate) struct Global {
     pub(crate) lock_store: Option<String>,
 
     /// Whose changes; may be left out when the store has one history
-    #[arg(long, global = true, value_name = "NAME", env = "FLAMINGOCK_SERVICE")]
+    #[arg(long, global = true, value_name = "NAME", env = "FLAMINGOCK_SERVICE", allow_hyphen_values = true)]
     pub(crate) service: Option<String>,
 
     /// Which tenant of the service
-    #[arg(long, global = true, value_name = "NAME", env = "FLAMINGOCK_TENANT")]
+    #[arg(long, global = true, value_name = "NAME", env = "FLAMINGOCK_TENANT", allow_hyphen_values = true)]
     pub(crate) tenant: Option<String>,
 
     /// Configuration; `flamingock.toml` in the working directory unless told

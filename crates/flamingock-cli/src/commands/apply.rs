@@ -12,10 +12,10 @@ use crate::session::Session;
 #[command(after_help = "Example:\n  flamingock execute apply --app ./orders -- --profile prod")]
 pub(crate) struct Args {
     /// Only this stage; may be given several times
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME", allow_hyphen_values = true)]
     stage: Vec<String>,
     /// Only up to this change, and with it
-    #[arg(long, value_name = "ID")]
+    #[arg(long, value_name = "ID", allow_hyphen_values = true)]
     until: Option<String>,
     /// Only what this saved plan says; refused when anything has moved on
     #[arg(long, value_name = "FILE")]

@@ -14,7 +14,7 @@ use crate::session::Session;
 #[command(after_help = "Example:\n  flamingock audit baseline --to create-orders --app ./orders")]
 pub(crate) struct Args {
     /// The last change that the system has; those before it are marked, too
-    #[arg(long, value_name = "ID")]
+    #[arg(long, value_name = "ID", allow_hyphen_values = true)]
     to: String,
     /// Why, for those who read the audit later
     #[arg(long, value_name = "TEXT")]

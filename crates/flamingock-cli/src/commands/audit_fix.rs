@@ -22,7 +22,7 @@ use crate::session::Session;
 )]
 pub(crate) struct Args {
     /// Id of the change
-    #[arg(short, long = "change-id", value_name = "ID")]
+    #[arg(short, long = "change-id", value_name = "ID", allow_hyphen_values = true)]
     change: String,
     /// APPLIED: the target has it. ROLLED_BACK: it has not, and it will run again
     #[arg(short, long, value_name = "APPLIED|ROLLED_BACK", value_parser = resolution)]

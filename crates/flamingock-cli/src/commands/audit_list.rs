@@ -27,7 +27,7 @@ pub(crate) struct Args {
     #[arg(long, value_name = "STATE", value_parser = state)]
     state: Option<AuditState>,
     /// Only of this change
-    #[arg(long, value_name = "ID")]
+    #[arg(long, value_name = "ID", allow_hyphen_values = true)]
     change: Option<String>,
     /// More columns
     #[arg(short, long)]

@@ -11,7 +11,7 @@ use crate::session::Session;
 #[command(after_help = "Example:\n  flamingock audit show add-tracking-code")]
 pub(crate) struct Args {
     /// Id of the change
-    #[arg(value_name = "ID")]
+    #[arg(value_name = "ID", allow_hyphen_values = true)]
     change: String,
 }
 

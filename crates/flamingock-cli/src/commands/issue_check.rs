@@ -11,7 +11,7 @@ use crate::session::Session;
 #[command(after_help = "Example:\n  flamingock issue check -c add-tracking-code --app ./orders")]
 pub(crate) struct Args {
     /// Id of the change
-    #[arg(short, long = "change-id", value_name = "ID")]
+    #[arg(short, long = "change-id", value_name = "ID", allow_hyphen_values = true)]
     change: String,
 }
 

@@ -12,7 +12,7 @@ use crate::session::Session;
 #[command(after_help = "Example:\n  flamingock issue get -c add-tracking-code")]
 pub(crate) struct Args {
     /// Id of the change
-    #[arg(short, long = "change-id", value_name = "ID")]
+    #[arg(short, long = "change-id", value_name = "ID", allow_hyphen_values = true)]
     change: Option<String>,
     /// Only what to do
     #[arg(short, long)]

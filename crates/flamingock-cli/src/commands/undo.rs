@@ -37,19 +37,19 @@ pub(crate) struct Args {
 #[group(required = true, multiple = false)]
 struct Which {
     /// This change; may be given several times
-    #[arg(long, value_name = "ID")]
+    #[arg(long, value_name = "ID", allow_hyphen_values = true)]
     change: Vec<String>,
     /// The last N
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     last: Option<u32>,
     /// All that were applied after this change
-    #[arg(long, value_name = "ID")]
+    #[arg(long, value_name = "ID", allow_hyphen_values = true)]
     to: Option<String>,
     /// All that were applied since this date (UTC)
     #[arg(long, value_name = "DATE", value_parser = shared::time)]
     since: Option<Timestamp>,
     /// All that were applied after this tag
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME", allow_hyphen_values = true)]
     tag: Option<String>,
 }
 

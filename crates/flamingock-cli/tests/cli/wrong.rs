@@ -19,6 +19,17 @@ pub(crate) fn what_is_typed_wrong_is_a_usage_error_in_text_and_in_json() {
             assert_eq!(answer["error"]["kind"], "USAGE", "{args:?}");
         }
     }
+    // A name may begin with a hyphen.
+    for args in [
+        &["issue", "get", "-c", "-x"][..],
+        &["audit", "fix", "-c", "-x", "-r", "APPLIED", "--reason", "x"],
+        &["audit", "show", "-x"],
+        &["audit", "list", "--change", "-x"],
+        &["release", "-x", "--operator", "jane"],
+    ] {
+        house.run(args).exits(1).says("the audit knows no change `-x`");
+    }
+    house.run(&["status", "--service", "-x"]).exits(2).says("no history `-x`");
     Ended::of(bare().arg("status").output().expect("starts")).exits(2).says("--audit-store");
     house.run(&["status", "--audit-store", "ftp://x"]).exits(2).says("`ftp`").says("`sqlite://`");
     house.run(&["status", "--audit-store", "nonsense"]).exits(2);
