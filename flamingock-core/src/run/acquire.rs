@@ -100,8 +100,12 @@ impl Run<'_> {
         }
     }
 
-    /// Whether the head says that there is nothing left to do, or that it went wrong.
+    /// Whether the head says that there is nothing left to do, or that it went wrong. Whoever must lead has
+    /// something to do all the same: most rulings are about what went wrong.
     fn settled(&self, seen: &HashSet<String>, head: Head) -> Result<Option<Entry>, Stop> {
+        if self.must_lead {
+            return Ok(None);
+        }
         if self.is_complete(&head) {
             return Ok(Some(Entry::UpToDate(head)));
         }

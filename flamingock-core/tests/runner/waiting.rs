@@ -3,9 +3,11 @@
 use std::time::Duration;
 
 use crate::support::faults::{Fate, Faults};
-use crate::support::{House, orders, put, slow};
+use crate::support::{House, orders, plain, put, slow};
 use flamingock_core::audit::AuditStore;
 use flamingock_core::change::Change;
+use flamingock_core::operate::{Resolution, Ruling};
+use flamingock_core::pipeline::Stage;
 use flamingock_core::report::{Report, RunStatus};
 use flamingock_core::{BackendErrorKind, Flamingock, RunError, RunErrorKind, RunMode};
 
@@ -126,6 +128,30 @@ async fn mode_wait_fails_with_a_run_that_fails_meanwhile_and_not_with_one_before
     });
     first.expect("applies");
     second.expect("is up to date");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_ruling_waits_for_a_run_and_is_not_kept_from_its_issue_by_how_that_ends() {
+    let house = House::new();
+    let in_stage = |stage: &str, mut change: Change| {
+        change.stage = Some(stage.to_owned());
+        change
+    };
+    let app = || {
+        let issue = in_stage("first", plain("a", "1", |_| Err("quota".into())));
+        let fails = in_stage("second", slow("b", "1", WHILE, true));
+        let builder = house.builder([issue, fails]).stage(Stage::new("first")).stage(Stage::new("second"));
+        builder.build().expect("is wired")
+    };
+    app().run().await.expect_err("is an issue from now on");
+    let ruling = Ruling::new("a", Resolution::Applied, "looked at it");
+    let pod = app();
+    let (run, ruled) = tokio::join!(pod.run(), async {
+        tokio::time::sleep(MOMENT).await;
+        app().rule(&ruling, WHILE * 4).await
+    });
+    assert_eq!(run.expect_err("fails").kind(), RunErrorKind::ChangeFailed);
+    ruled.expect("rules");
 }
 
 #[tokio::test(start_paused = true)]
