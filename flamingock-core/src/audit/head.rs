@@ -22,7 +22,8 @@ pub struct Head {
     /// Pipelines found complete at this sequence ([`Head::complete`]), newest first, at most
     /// [`Head::DIGESTS`].
     pub digests: Vec<String>,
-    /// How the last run ended, for those who waited for it.
+    /// How the last run ended, for those who waited for it, and for operators: what they record keeps it, as
+    /// long as it names a change that they have not settled.
     pub verdict: Option<Verdict>,
 }
 
@@ -77,8 +78,38 @@ impl Verdict {
     /// Whether the run found that this change needs an operator. Only a start asks the targets: for it
     /// that may be an issue which the audit alone calls settled or uncertain.
     pub fn needs_operator_for(&self, change: &str) -> bool {
-        let named = self.message.rsplit_once(Self::NEEDS_OPERATOR);
-        named.is_some_and(|(_, ids)| ids.split(", ").any(|id| id == change))
+        self.named().is_some_and(|(_, mut ids)| ids.any(|id| id == change))
+    }
+
+    /// What the message says before the ids of the changes that need an operator, and those.
+    fn named(&self) -> Option<(&str, impl Iterator<Item = &str>)> {
+        let (before, ids) = self.message.rsplit_once(Self::NEEDS_OPERATOR)?;
+        Some((before, ids.split(", ")))
+    }
+
+    /// Names this change, too, unless it does so already.
+    pub(crate) fn name(&mut self, change: &str) {
+        if self.needs_operator_for(change) {
+            return;
+        }
+        let before = match self.named() {
+            Some(_) => ", ".to_owned(),
+            None => format!("; {}", Self::NEEDS_OPERATOR),
+        };
+        self.message.push_str(&before);
+        self.message.push_str(change);
+    }
+
+    /// What it still says when an operator has settled these changes; [`None`] when that was all that
+    /// needed one.
+    pub(crate) fn without(&self, settled: &[&str]) -> Option<Self> {
+        if settled.is_empty() {
+            return Some(self.clone());
+        }
+        let (before, ids) = self.named()?;
+        let left: Vec<&str> = ids.filter(|id| !settled.contains(id)).collect();
+        let message = format!("{before}{}{}", Self::NEEDS_OPERATOR, left.join(", "));
+        (!left.is_empty()).then(|| Self { message, ..self.clone() })
     }
 }
 

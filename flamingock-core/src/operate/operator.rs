@@ -42,7 +42,7 @@ pub struct Status {
 }
 
 impl Status {
-    /// Whether the last run needed an operator, and nothing was recorded since.
+    /// Whether the last run needed an operator, and not all that it named is settled since.
     pub fn is_blocked(&self) -> bool {
         let verdict = self.head.as_ref().and_then(|head| head.verdict.as_ref());
         verdict.is_some_and(|verdict| verdict.status == VerdictStatus::Blocked)

@@ -93,8 +93,10 @@ impl Run<'_> {
             return Err(Stop::refused(message));
         }
         let mut recorded = Vec::with_capacity(entries.len());
+        // What a start called an issue is refused above.
+        let verdict = journal.handed_on(&[]);
         for entries in entries.chunks(AT_ONCE) {
-            let written = journal.write_all(entries.to_vec()).await;
+            let written = journal.write_all(entries.to_vec(), verdict.clone()).await;
             recorded.extend(written.map_err(|error| self.append_stop(&journal, error))?);
         }
         Ok(recorded)

@@ -200,14 +200,21 @@ impl<'a> Journal<'a> {
         }
     }
 
+    /// How the last run ended, as an operator who has settled these changes hands it on: no run has ended
+    /// since, and what else it says needs an operator still does.
+    pub(super) fn handed_on(&self, settled: &[&str]) -> Option<Verdict> {
+        self.office.head.verdict.as_ref()?.without(settled)
+    }
+
     /// Makes one entry durable; returns it as it was written.
     pub(super) async fn write_alone(
         &mut self,
         entry: AuditEntry,
         digests: Vec<String>,
+        verdict: Option<Verdict>,
     ) -> Result<AuditEntry, BackendError> {
         let mut entries = [entry];
-        self.append_all(&mut entries, digests, None).await?;
+        self.append_all(&mut entries, digests, verdict).await?;
         let [entry] = entries;
         Ok(entry)
     }
@@ -216,9 +223,10 @@ impl<'a> Journal<'a> {
     pub(super) async fn write_all(
         &mut self,
         mut entries: Vec<AuditEntry>,
+        verdict: Option<Verdict>,
     ) -> Result<Vec<AuditEntry>, BackendError> {
         if !entries.is_empty() {
-            self.append_all(&mut entries, Vec::new(), None).await?;
+            self.append_all(&mut entries, Vec::new(), verdict).await?;
         }
         Ok(entries)
     }

@@ -64,7 +64,7 @@ impl Run<'_> {
         let changes = entries.into_iter().map(|entry| {
             let stands = match standing(&entry, holder.as_ref()) {
                 stands @ (Standing::Applied | Standing::Held | Standing::Running) => stands,
-                // Whatever is recorded afterwards takes the verdict away.
+                // A ruling on it takes its name out of the verdict.
                 _ if needs_operator(&entry) => Standing::Issue,
                 stands => stands,
             };

@@ -133,8 +133,10 @@ impl Run<'_> {
         let (operation, state) = (Operation::Release, Some(AuditState::RolledBack));
         let remark = Remark { operation, state, evidence: Evidence::None, operator, reason };
         let held = all_held(changes, &latest)?;
+        let released: Vec<&str> = held.iter().map(|entry| entry.change.as_str()).collect();
+        let verdict = journal.handed_on(&released);
         let entries = held.into_iter().map(|entry| journal.remark(Some(entry), remark, None)).collect();
-        journal.write_all(entries).await.map_err(|error| self.append_stop(&journal, error))
+        journal.write_all(entries, verdict).await.map_err(|error| self.append_stop(&journal, error))
     }
 
     /// Names this point of the history.
@@ -246,8 +248,10 @@ impl Run<'_> {
         description: Option<&str>,
     ) -> Result<AuditEntry, Stop> {
         let digests = if about.is_none() { journal.taken_head().digests.clone() } else { Vec::new() };
+        let settled: Vec<&str> = about.iter().map(|entry| entry.change.as_str()).collect();
+        let verdict = journal.handed_on(&settled);
         let entry = journal.remark(about, remark, description);
-        let written = journal.write_alone(entry, digests).await;
+        let written = journal.write_alone(entry, digests, verdict).await;
         written.map_err(|error| self.append_stop(journal, error))
     }
 

@@ -178,9 +178,15 @@ impl Run<'_> {
                     RunErrorKind::LeaseLost | RunErrorKind::AuditStore => return ended,
                     _ => None,
                 };
-                let message = self.report(RunStatus::Failed).summary();
-                let (execution, digest) = (self.execution.clone(), digest.clone());
-                (Vec::new(), status.map(|status| Verdict { execution, digest, status, message }))
+                let verdict = status.map(|status| {
+                    let message = self.report(RunStatus::Failed).summary();
+                    let (execution, digest) = (self.execution.clone(), digest.clone());
+                    let mut verdict = Verdict { execution, digest, status, message };
+                    // The report has a line for those only whose stage was run.
+                    plan.issues().for_each(|issue| verdict.name(&issue.change));
+                    verdict
+                });
+                (Vec::new(), verdict)
             }
         };
         debug_assert!(

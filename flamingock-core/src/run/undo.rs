@@ -83,7 +83,10 @@ impl Run<'_> {
         if let Err(Stop { kind: RunErrorKind::LeaseLost | RunErrorKind::AuditStore, .. }) = ended {
             return ended;
         }
-        let closed = journal.close(Vec::new(), None).await;
+        let details = self.stages.iter().flat_map(|stage| &stage.details);
+        let settled = details.filter(|it| matches!(it.outcome, ChangeOutcome::Undone | ChangeOutcome::Held));
+        let settled: Vec<&str> = settled.map(|it| it.id.as_str()).collect();
+        let closed = journal.close(Vec::new(), journal.handed_on(&settled)).await;
         self.head = Some(AuditHead { sequence: journal.sequence(), hash: journal.hash() });
         match closed {
             Ok(()) => ended,

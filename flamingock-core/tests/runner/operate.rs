@@ -194,6 +194,94 @@ async fn a_ruling_against_the_marker_is_an_issue_until_the_marker_is_overruled()
 }
 
 #[tokio::test]
+async fn what_the_last_start_called_an_issue_is_one_until_it_is_ruled_on() {
+    let house = House::new();
+    let mut taken_back = put("c", "3");
+    taken_back.rollback = Some(on_db(|db| Ok(db.remove("c")?)));
+    let app = house.app([put("a", "1"), put("b", "2"), taken_back]);
+    app.run().await.expect("applies");
+    let operator = operator(&house);
+    for id in ["a", "b"] {
+        operator.rule(&ruling(id, Resolution::RolledBack).correct(true)).await.expect("rules");
+    }
+    app.run().await.expect_err("the markers disagree");
+    let issues = async || {
+        let status = operator.status().await.expect("is readable");
+        assert_eq!(status.is_blocked(), status.count(Standing::Issue) > 0);
+        let issues = status.changes.into_iter().filter(|(_, standing)| *standing == Standing::Issue);
+        issues.map(|(entry, _)| entry.change).collect::<Vec<_>>().join(" ")
+    };
+    let lock = async || {
+        let (owner, execution) = ("another".to_owned(), "run-9".to_owned());
+        let request = LockRequest { history: orders(), owner, execution, lease: Duration::from_secs(60) };
+        let Acquisition::Acquired(lease) = house.store.try_acquire(&request).await.expect("asks") else {
+            panic!("the lock is free");
+        };
+        lease
+    };
+
+    // Neither is settled by what is about others.
+    operator.tag("before", "jane").await.expect("tags");
+    assert_eq!(issues().await, "a b");
+    lock().await;
+    operator.unlock("it hangs", "jane").await.expect("breaks").expect("was held");
+    assert_eq!(issues().await, "a b");
+    let undo = Undo { changes: vec!["c".to_owned()], hold: true, ..Undo::default() };
+    app.undo_with(&undo).await.expect("undoes");
+    assert_eq!(issues().await, "a b");
+    operator.release(&undo.changes, "jane", "").await.expect("releases");
+    assert_eq!(issues().await, "a b");
+
+    operator.rule(&ruling("a", Resolution::Applied).correct(true)).await.expect("rules");
+    assert_eq!(issues().await, "b");
+    // The run that said so is not the one that is waited for.
+    let lease = lock().await;
+    let (started, ()) = tokio::join!(app.run(), async {
+        tokio::time::sleep(Duration::from_millis(100)).await;
+        house.store.release(&lease).await.expect("releases");
+    });
+    assert_eq!(started.expect_err("the marker disagrees").kind(), RunErrorKind::Issue);
+    assert_eq!(issues().await, "b");
+
+    operator.rule(&ruling("b", Resolution::Applied).correct(true)).await.expect("rules");
+    assert_eq!(issues().await, "");
+    app.run().await.expect("applies the one that was undone");
+}
+
+#[tokio::test]
+async fn an_issue_of_a_change_that_is_gone_with_its_stage_is_one_after_the_start_that_found_it() {
+    let house = House::new();
+    let in_stage = |stage: &str, mut change: Change| {
+        change.stage = Some(stage.to_owned());
+        let builder = house.builder([change]).stage(Stage::new(stage));
+        builder.operation_timeout(Duration::from_millis(50)).build().expect("is wired")
+    };
+    let store = house.store.clone();
+    let old = in_stage(
+        "old",
+        tx("a", "1", move |db| {
+            store.set_online(false);
+            Ok(db.put("a", "applied")?)
+        }),
+    );
+    old.run().await.expect_err("the store is down");
+    house.store.set_online(true);
+    house.expire_lock().await;
+    let operator = operator(&house);
+    let stands = async || {
+        let status = operator.status().await.expect("is readable");
+        status.change("a").map(|(_, standing)| *standing)
+    };
+    assert_eq!(stands().await, Some(Standing::Uncertain));
+    let new = in_stage("new", put("b", "1"));
+    let error = new.run().await.expect_err("nobody can ask the marker any more");
+    assert_eq!(error.kind(), RunErrorKind::Issue);
+    assert_eq!(stands().await, Some(Standing::Issue));
+    operator.rule(&ruling("a", Resolution::Applied).force(true)).await.expect("rules");
+    new.run().await.expect("is up to date");
+}
+
+#[tokio::test]
 async fn through_the_application_the_target_is_asked_before_a_ruling_is_recorded() {
     let house = House::new();
     let app = house.app([put("row", "1")]);
