@@ -61,18 +61,19 @@ impl Status {
 
 impl Operator {
     /// An operator at this store, for this history. It waits up to 70 s for the lock: longer than a
-    /// dead runner's lease lasts.
+    /// dead runner's lease lasts. A lock that is another object than the store counts as kept elsewhere.
     pub fn new(store: Arc<dyn AuditStore>, lock: Arc<dyn LockStore>, history: History) -> Self {
         let mut settings = crate::builder::Settings::new();
         settings.history = history;
         settings.lock_wait = Duration::from_secs(70);
         settings.name_owner();
+        let own_lock = !std::ptr::addr_eq(Arc::as_ptr(&store), Arc::as_ptr(&lock));
         let pipeline = Pipeline { stages: Vec::new(), inactive: Vec::new(), digest: String::new() };
         let app = Flamingock {
             settings,
             store,
             lock,
-            own_lock: false,
+            own_lock,
             targets: Targets::new(),
             resources: Arc::default(),
             pipeline,
@@ -195,6 +196,7 @@ impl Flamingock {
     pub fn operator(&self) -> Operator {
         let mut operator =
             Operator::new(Arc::clone(&self.store), Arc::clone(&self.lock), self.settings.history.clone());
+        operator.app.own_lock = self.own_lock;
         operator.app.settings.host = Arc::clone(&self.settings.host);
         operator.app.settings.name_owner();
         operator.cancel_on(self.settings.cancel.clone())

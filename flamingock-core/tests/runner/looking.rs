@@ -205,3 +205,30 @@ async fn a_lock_that_is_kept_elsewhere_is_not_taken_for_the_audit_store() {
         assert_eq!(text.starts_with("audit store"), !elsewhere, "{text}");
     }
 }
+
+#[tokio::test]
+async fn whoever_only_looks_does_not_take_it_for_the_audit_store_either() {
+    let house = House::new();
+    house.app([put("a", "1")]).run().await.expect("applies");
+    let faults = Faults::default();
+    let fails = async |operator: Operator| {
+        faults.next("inspect", [Fate::Fails(BackendErrorKind::Denied)]);
+        operator.status().await.expect_err("is refused").to_string()
+    };
+    for elsewhere in [false, true] {
+        let builder = house.builder([put("a", "1")]);
+        let builder = if elsewhere { builder.lock_store(house.store.clone()) } else { builder };
+        let text = fails(builder.build().expect("is wired").around(&faults).operator()).await;
+        assert_eq!(text.starts_with("lock store: inspect failed"), elsewhere, "{text}");
+        assert_eq!(text.starts_with("audit store"), !elsewhere, "{text}");
+    }
+    // Without the application.
+    let (store, lock) = (Arc::new(house.store.clone()), faults.lock_store(Arc::new(house.store.clone())));
+    let text = fails(Operator::new(store, lock, orders())).await;
+    assert!(text.starts_with("lock store: inspect failed"), "{text}");
+    let store = Arc::new(house.store.clone());
+    house.store.set_online(false);
+    let operator = Operator::new(store.clone(), store, orders());
+    let text = operator.status().await.expect_err("is away").to_string();
+    assert!(text.starts_with("audit store"), "{text}");
+}

@@ -175,7 +175,7 @@ impl LockStore for Faulty<Arc<dyn LockStore>> {
     }
 
     async fn inspect(&self, history: &History) -> Result<Option<Holder>, BackendError> {
-        self.inner.inspect(history).await
+        self.faults.around("inspect", self.inner.inspect(history)).await
     }
 
     async fn break_lock(&self, history: &History) -> Result<Option<Holder>, BackendError> {
