@@ -12,7 +12,7 @@ use crate::session::Session;
 #[command(after_help = "Example:\n  flamingock release add-tracking-code --reason 'shipping is live again'")]
 pub(crate) struct Args {
     /// Ids of the changes; all of them are released, or none
-    #[arg(value_name = "ID", required = true, allow_hyphen_values = true)]
+    #[arg(value_name = "ID", required = true)]
     changes: Vec<String>,
     /// Why, for those who read the audit later
     #[arg(long, value_name = "TEXT", default_value = "")]

@@ -24,8 +24,8 @@ pub(crate) fn what_is_typed_wrong_is_a_usage_error_in_text_and_in_json() {
         &["issue", "get", "-c", "-x"][..],
         &["audit", "fix", "-c", "-x", "-r", "APPLIED", "--reason", "x"],
         &["audit", "show", "-x"],
+        &["audit", "show", "-q", "-x", "--no-color"],
         &["audit", "list", "--change", "-x"],
-        &["release", "-x", "--operator", "jane"],
     ] {
         house.run(args).exits(1).says("the audit knows no change `-x`");
     }
