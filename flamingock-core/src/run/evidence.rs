@@ -9,7 +9,7 @@ use crate::change::{Method, RecoveryStrategy, TargetState};
 use crate::error::Stop;
 use crate::lock::FencingToken;
 use crate::pipeline::PipelineChange;
-use crate::plan::{Attempt, Latest, Observation, Question, Verified, question};
+use crate::plan::{Attempt, Latest, Observation, Question, Verified, is_uncertain, question};
 use crate::target::{Marker, Mode};
 
 impl Run<'_> {
@@ -44,11 +44,12 @@ impl Run<'_> {
         if asked.marker {
             seen.marker = self.marker_of(change).await?;
         }
-        // Nothing is concluded about what may still run, and nothing done over it. Who merely looks ends nothing.
-        let goes_on = asked.verify || change.recovery == RecoveryStrategy::AlwaysRetry;
+        // Nothing is concluded about what may still run, and nothing done over it: also not after a ruling, before
+        // which it was begun. Who merely looks ends nothing.
+        let goes_on = asked.verify || change.recovery == RecoveryStrategy::AlwaysRetry || !is_uncertain(entry);
         if let (Some(lease), true) = (lease, goes_on) {
             lease.check().await?;
-            let marker = seen.marker_since(entry.refers_to).filter(|marker| marker.token < token);
+            let marker = seen.marker.as_ref().filter(|marker| marker.token < token);
             seen.unended = self.end_session(change, marker).await;
         }
         let open = leaves_open(change, seen.marker.as_ref()) && seen.unended.is_none();
@@ -108,6 +109,10 @@ impl Run<'_> {
         let called = call(verify, &mut session, &surroundings, self.limits(change, lease)).await;
         let verified: Result<_, Stop> = match called {
             Called::Returned(Ok(state)) => Ok(Verified::State(state)),
+            // It heeds the cancellation, or had not begun.
+            Called::Returned(Err(_)) if lease.is_some() && self.app.settings.cancel.is_cancelled() => {
+                Err(Stop::cancelled())
+            }
             Called::Returned(Err(failure)) => Ok(Verified::Failed(failure.detail.message)),
             Called::Dropped(early) | Called::StillRunning(early) => {
                 if let Some(session) = session.take() {

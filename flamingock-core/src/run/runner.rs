@@ -195,9 +195,14 @@ impl Run<'_> {
         );
         let closed = journal.close(digests, verdict).await;
         self.head = Some(AuditHead { sequence: journal.sequence(), hash: journal.hash() });
-        match closed {
-            Ok(()) => ended,
-            Err(error) => Err(self.append_stop(journal, error)),
+        match (closed, ended) {
+            (Ok(()), ended) => ended,
+            (Err(error), Ok(_)) => Err(self.append_stop(journal, error)),
+            // What the run itself ended with is not lost with it.
+            (Err(error), Err(stop)) => {
+                let unrecorded = self.append_stop(journal, error).message;
+                Err(stop.with(format_args!("How the run ended could not be recorded: {unrecorded}")))
+            }
         }
     }
 

@@ -127,6 +127,19 @@ async fn a_session_that_cannot_be_ended_makes_an_issue_of_its_change_alone() {
     let ruling = Ruling::new("a", Resolution::RolledBack, "it is gone").by("me").force(true);
     app.rule(&ruling, LONG).await.expect("rules");
     app.run().await.expect("applies");
+    assert_eq!(faults.calls("end session"), 2);
+}
+
+#[tokio::test]
+async fn a_session_is_ended_also_after_its_change_was_ruled_on() {
+    let house = House::new();
+    house.app([half()]).run().await.expect_err("fails half-way");
+    let faults = Faults::default();
+    let app = house.app([put("a", "1")]).around(&faults);
+    let ruling = Ruling::new("a", Resolution::RolledBack, "nothing is there").by("me").force(true);
+    app.rule(&ruling, LONG).await.expect("rules");
+    assert_eq!(faults.calls("end session"), 0);
+    app.run().await.expect("applies");
     assert_eq!(faults.calls("end session"), 1);
 }
 

@@ -208,8 +208,12 @@ impl TargetDialect for Postgres {
         let sql = "SELECT (now() <> statement_timestamp())::int";
         match Self::rows(connection, sql.to_owned()).await {
             Ok(rows) => Ok(rows.first().is_some_and(|row| row.integer(0) != Ok(0))),
-            // One in which a statement has failed.
-            Err(sqlx::Error::Database(error)) if error.code().as_deref() == Some("25P02") => Ok(true),
+            // One in which a statement has failed, or that the server has ended for standing still.
+            Err(sqlx::Error::Database(error))
+                if matches!(error.code().as_deref(), Some("25P02" | "25P03")) =>
+            {
+                Ok(true)
+            }
             Err(error) => Err(error),
         }
     }

@@ -108,6 +108,14 @@ async fn a_plain_change_that_leaves_a_transaction_open_fails_and_nothing_of_that
         next.commit().await.unwrap();
     }
     assert_eq!(place.users().await, 2);
+    // One that the server has ended meanwhile is lost as well.
+    let mut session = place.target.open(Mode::Plain).await.unwrap();
+    for statement in ["SET idle_in_transaction_session_timeout = 100", "BEGIN", INSERT] {
+        place.run(&mut session, statement).await.unwrap();
+    }
+    tokio::time::sleep(Duration::from_millis(500)).await;
+    assert_fails(session.commit().await, BackendErrorKind::Other, &["left a transaction open", "COMMIT"]);
+    assert_eq!(place.users().await, 2);
     let mut session = place.target.open(Mode::Plain).await.unwrap();
     for statement in ["BEGIN", INSERT, "COMMIT"] {
         place.run(&mut session, statement).await.unwrap();
