@@ -2,6 +2,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::ChainHash;
+use crate::History;
 use crate::change::{ChangeKind, RecoveryStrategy};
 use crate::lock::FencingToken;
 use crate::words::words;
@@ -174,6 +175,13 @@ pub struct ErrorDetail {
     pub message: String,
     /// The messages of its causes, outermost first, a line each.
     pub causes: String,
+}
+
+impl AuditEntry {
+    /// Whose it is.
+    pub(crate) fn history(&self) -> History {
+        History::new(&self.service).tenant(&self.tenant)
+    }
 }
 
 impl ErrorDetail {

@@ -12,6 +12,7 @@ mod chain;
 mod nearest;
 mod operator;
 mod preview;
+pub(crate) mod proposed;
 mod quoted;
 mod remote;
 mod ruling;

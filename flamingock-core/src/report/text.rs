@@ -1,8 +1,8 @@
 use std::fmt::{self, Display};
 use std::time::Duration;
 
-use crate::audit::{AuditEntry, Verdict};
-use crate::operate::{Resolution, consent, quoted};
+use crate::audit::Verdict;
+use crate::operate::{Resolution, proposed};
 use crate::plan::{Issue, IssueReason};
 
 use super::{ChangeOutcome, ChangeReport, Counters, Report, RunStatus, StageReport, StageState};
@@ -152,18 +152,9 @@ pub(super) fn summary(report: &Report) -> String {
 impl Issue {
     /// What to do next. The commands are those that are accepted, whether or not the target is asked.
     pub(crate) fn remedy(&self) -> String {
-        let AuditEntry { service, tenant, .. } = &self.entry;
-        // Where there are tenants, the store has more histories than one.
-        let whose = match tenant.as_str() {
-            "" => String::new(),
-            tenant => format!(" --service {} --tenant {}", quoted(service), quoted(tenant)),
-        };
-        let id = quoted(&self.change) + &whose;
-        let fix = |resolution| {
-            let (consent, seen) = (consent(&self.entry, resolution), self.entry.sequence);
-            format!("`flamingock audit fix -c {id} -r {resolution}{consent} --seen {seen} --reason ..`")
-        };
-        let (applied, rolled_back) = (fix(Resolution::Applied), fix(Resolution::RolledBack));
+        let id = proposed::change_of(&self.entry.history(), &self.change);
+        let applied = proposed::ruling(&self.entry, Resolution::Applied, true);
+        let rolled_back = proposed::ruling(&self.entry, Resolution::RolledBack, true);
         let (again, instead) = match self.reason {
             IssueReason::Uncertain { .. } | IssueReason::PartiallyApplied => (
                 " and is to run again",

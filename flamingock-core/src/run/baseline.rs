@@ -6,7 +6,7 @@ use crate::audit::{AuditEntry, AuditState, Evidence, Operation};
 use crate::builder::Flamingock;
 use crate::change::TargetState;
 use crate::error::{RunError, Stop};
-use crate::operate::{Baseline, Resolution, consent, quoted};
+use crate::operate::{Baseline, Resolution, proposed};
 use crate::plan::{Verified, is_applied};
 
 /// Entries that are recorded together: not every store takes many thousand.
@@ -52,11 +52,8 @@ impl Run<'_> {
                 Some(entry) if is_applied(entry) => continue,
                 Some(entry) => {
                     let state = entry.state.map_or("", AuditState::as_str);
-                    let (id, consent) = (quoted(&change.id), consent(entry, Resolution::Applied));
-                    refused.push(format!(
-                        "`{}` is {state}: if the target has it, rule `flamingock audit fix -c {id} -r APPLIED{consent} --reason ..`",
-                        change.id
-                    ));
+                    let ruling = proposed::ruling(entry, Resolution::Applied, false);
+                    refused.push(format!("`{}` is {state}: if the target has it, rule {ruling}", change.id));
                     continue;
                 }
                 None => {}

@@ -16,7 +16,7 @@ use crate::change::{ChangeContext, IdempotencyKey, RecoveryStrategy, Resources};
 use crate::error::{RunErrorKind, Stop};
 use crate::event::{Event, Listeners};
 use crate::lock::FencingToken;
-use crate::operate::Only;
+use crate::operate::{Only, Resolution, proposed};
 use crate::pipeline::PipelineChange;
 use crate::plan::{Attempt, Drift, Latest, Plan, Policy};
 use crate::report::{AuditHead, Counters, Report, RunStatus, StageReport, StageState, millis};
@@ -199,7 +199,7 @@ impl<'a> Run<'a> {
 
     /// An append failed: says what is done but not recorded, and what becomes of it.
     pub(super) fn append_stop(&self, journal: &Journal<'_>, error: BackendError) -> Stop {
-        let mut alike: BTreeMap<_, Vec<&str>> = BTreeMap::new();
+        let mut alike: BTreeMap<(&str, String), Vec<&str>> = BTreeMap::new();
         for entry in journal.unrecorded() {
             alike.entry(self.found_out(entry)).or_default().push(&entry.change);
         }
@@ -209,7 +209,7 @@ impl<'a> Run<'a> {
     }
 
     /// What was done by an entry that is not recorded, and what the next start makes of that.
-    fn found_out(&self, entry: &AuditEntry) -> (&'static str, &'static str) {
+    fn found_out(&self, entry: &AuditEntry) -> (&'static str, String) {
         let mut changes = self.app.pipeline.changes().map(|(_, change)| change);
         let change = changes.find(|change| change.id == entry.change);
         let applied = entry.state == Some(AuditState::Applied);
@@ -219,15 +219,16 @@ impl<'a> Run<'a> {
             Some(change) if applied && change.recovery == RecoveryStrategy::AlwaysRetry => {
                 "the next start applies that again (ALWAYS_RETRY)"
             }
-            _ if applied => {
-                "the next start cannot tell, and calls it an issue: rule `flamingock audit fix -r APPLIED` on it \
-                 when the store is back"
-            }
             _ => {
-                "the next start cannot tell, and calls it an issue: rule `flamingock audit fix -r ROLLED_BACK` on \
-                 it when the store is back"
+                let resolution = if applied { Resolution::Applied } else { Resolution::RolledBack };
+                // What stands in the audit.
+                let started = AuditEntry { state: Some(AuditState::Started), ..entry.clone() };
+                let ruling = proposed::ruling(&started, resolution, false);
+                &format!(
+                    "the next start cannot tell, and calls it an issue: rule {ruling} when the store is back"
+                )
             }
         };
-        (if applied { "Applied" } else { "Undone" }, next)
+        (if applied { "Applied" } else { "Undone" }, next.to_owned())
     }
 }

@@ -4,7 +4,7 @@ use crate::audit::{AuditEntry, AuditState, Evidence, TxStrategy};
 use crate::change::TargetState;
 use crate::error::Stop;
 use crate::lock::Holder;
-use crate::operate::{Resolution, Ruling, Standing, quoted, standing};
+use crate::operate::{Resolution, Ruling, Standing, proposed, standing};
 use crate::plan::{Observation, Verified};
 use crate::target::MarkerState;
 
@@ -100,9 +100,9 @@ fn by_standing(
             entry.sequence
         ))),
         Standing::Held if ruling.resolution == Resolution::RolledBack => Err(Stop::refused(format!(
-            "change `{id}` is rolled back and held (entry {}): `flamingock release {}` lets it run again",
+            "change `{id}` is rolled back and held (entry {}): {} lets it run again",
             entry.sequence,
-            quoted(&ruling.change)
+            proposed::release(&entry.history(), &ruling.change)
         ))),
         Standing::Applied | Standing::RolledBack | Standing::Held if ruling.correct => Ok(()),
         Standing::Failing if clean && ruling.correct => Ok(()),

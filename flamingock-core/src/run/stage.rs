@@ -5,10 +5,11 @@ use super::context::Run;
 use super::journal::{Journal, Line};
 use super::lease::HeldLease;
 use super::step::{Direction, Ended, Step, stopped};
+use crate::History;
 use crate::audit::{AuditState, Evidence, Operation};
 use crate::error::Stop;
 use crate::event::Event;
-use crate::operate::quoted;
+use crate::operate::proposed;
 use crate::pipeline::{PipelineChange, PipelineStage};
 use crate::plan::{Attempt, Decision, Issue, Latest, StagePlan, attempt_after};
 use crate::report::{ChangeOutcome, ChangeReport, StageReport, StageState, millis};
@@ -30,14 +31,14 @@ impl Run<'_> {
                 self.app.listeners.tell(&Event::StageStarted { stage: &stage.name, pending });
             }
             let result = self.steps(journal, lease, (stage, plan), latest, &mut report).await;
-            report.close(stage, plan, began);
+            report.close(&self.app.settings.history, stage, plan, began);
             self.stage_ended(report);
             return result;
         }
         report.state = StageState::Blocked;
         report.details = plan.issues.iter().map(|issue| self.blocked(stage, issue)).collect();
         report.changes.failed = plan.issues.iter().filter(|issue| stage.has(&issue.change)).count();
-        report.close(stage, plan, began);
+        report.close(&self.app.settings.history, stage, plan, began);
         self.stage_ended(report);
         Ok(())
     }
@@ -165,7 +166,9 @@ impl Run<'_> {
             Ok(sequence) => {
                 entry.sequence = sequence;
                 Ok(match entry.operation {
-                    Operation::Hold => Recorded::Settled(Box::new(held(change, sequence))),
+                    Operation::Hold => {
+                        Recorded::Settled(Box::new(held(&self.app.settings.history, change, sequence)))
+                    }
                     _ => Recorded::ToApply(attempt_after(Some(&entry))),
                 })
             }
@@ -233,11 +236,11 @@ impl StageReport {
     }
 
     /// Adds up what is left.
-    fn close(&mut self, stage: &PipelineStage, plan: &StagePlan, began: Instant) {
+    fn close(&mut self, history: &History, stage: &PipelineStage, plan: &StagePlan, began: Instant) {
         for (change, step) in stage.changes.iter().zip(&plan.steps) {
             if let Decision::Held { since } = step.decision {
                 self.changes.held += 1;
-                self.details.push(held(change, since));
+                self.details.push(held(history, change, since));
             }
         }
         let counters = &mut self.changes;
@@ -257,9 +260,9 @@ enum Recorded {
     ToApply(Attempt),
 }
 
-fn held(change: &PipelineChange, since: u64) -> ChangeReport {
-    let note =
-        format!("held since entry {since}: `flamingock release {}` lets it run again", quoted(&change.id));
+fn held(history: &History, change: &PipelineChange, since: u64) -> ChangeReport {
+    let release = proposed::release(history, &change.id);
+    let note = format!("held since entry {since}: {release} lets it run again");
     let ended = Ended { outcome: ChangeOutcome::Held, error: None, note: Some(note) };
     change_report(change, ended, Instant::now())
 }

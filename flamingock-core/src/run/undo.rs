@@ -11,7 +11,7 @@ use crate::builder::Flamingock;
 use crate::change::Method;
 use crate::error::{RunError, RunErrorKind, Stop};
 use crate::event::Event;
-use crate::operate::Undo;
+use crate::operate::{Resolution, Undo, proposed};
 use crate::pipeline::{PipelineChange, PipelineStage};
 use crate::plan::{Attempt, Decision, Latest, Observation, decide, is_applied, is_uncertain, question};
 use crate::report::{AuditHead, ChangeOutcome, Report, RunStatus, StageReport, StageState};
@@ -261,11 +261,11 @@ impl Run<'_> {
         }
         Some(format!(
             "`{id}` is on target system `{was}` ({}), but the code now has it on `{}` ({}): give it back `{was}` \
-             and undo it there, or take it back by hand and say so with \
-             `flamingock audit fix -c {id} -r ROLLED_BACK --override --reason ..`",
+             and undo it there, or take it back by hand and say so with {}",
             place(&entry.target_kind, &entry.target_address),
             now.id(),
             place(now.kind(), &now.address()),
+            proposed::ruling(entry, Resolution::RolledBack, false),
         ))
     }
 

@@ -179,7 +179,11 @@ async fn what_is_not_recorded_is_said_with_what_the_next_start_makes_of_it() {
         (put("a", "1"), "Applied but not recorded: a; the next start finds that out"),
         (asked(TargetState::Applied), "Applied but not recorded: a; the next start asks #[verify]"),
         (retried(), "Applied but not recorded: a; the next start applies that again"),
-        (undoable(), "Applied but not recorded: a; the next start cannot tell, and calls it an issue"),
+        (
+            undoable(),
+            "Applied but not recorded: a; the next start cannot tell, and calls it an issue: rule `flamingock audit \
+             fix -c a --service orders -r APPLIED --reason ..` when the store is back",
+        ),
     ] {
         let text = unrecorded(&House::new(), change, false).await;
         assert!(text.contains(next), "{text}");
@@ -188,7 +192,8 @@ async fn what_is_not_recorded_is_said_with_what_the_next_start_makes_of_it() {
     let house = House::new();
     house.app([undoable()]).run().await.expect("applies");
     let text = unrecorded(&house, undoable(), true).await;
-    assert!(text.contains("Undone but not recorded: a;") && text.contains("-r ROLLED_BACK"), "{text}");
+    let ruling = "`flamingock audit fix -c a --service orders -r ROLLED_BACK --reason ..`";
+    assert!(text.contains("Undone but not recorded: a;") && text.contains(ruling), "{text}");
     assert!(!text.contains("Applied but not"), "{text}");
     let error = house.app([undoable()]).run().await.expect_err("it cannot tell");
     assert_eq!(error.kind(), RunErrorKind::Issue);

@@ -212,7 +212,7 @@ async fn only_what_is_held_is_released_all_of_it_or_nothing() {
     assert_eq!(newest(&house, "b").await.0, Operation::Hold);
     let rule = |resolution| Ruling::new("b", resolution, "looked").by("jane");
     let error = operator(&house).rule(&rule(Resolution::RolledBack)).await.expect_err("is held");
-    assert!(error.to_string().contains("flamingock release b"), "{error}");
+    assert!(error.to_string().contains("`flamingock release b --service orders`"), "{error}");
     let error = operator(&house).rule(&rule(Resolution::Applied)).await.expect_err("is settled");
     assert!(error.to_string().contains("--override"), "{error}");
 }

@@ -146,7 +146,7 @@ async fn a_baseline_skips_what_is_applied_and_refuses_what_has_failed() {
     let error = app.baseline(&baseline("d")).await.expect_err("c is an issue");
     assert!(
         error.to_string().contains(
-            "`c` is FAILED: if the target has it, rule `flamingock audit fix -c c -r APPLIED --reason"
+            "`c` is FAILED: if the target has it, rule `flamingock audit fix -c c --service orders -r APPLIED --reason"
         ),
         "{error}"
     );

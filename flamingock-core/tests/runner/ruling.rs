@@ -325,8 +325,8 @@ async fn what_a_start_proposes_for_an_issue_is_accepted_with_and_without_the_app
 }
 
 #[tokio::test]
-async fn what_is_proposed_is_quoted_for_a_shell_and_names_the_tenant() {
-    for (tenant, whose) in [("", ""), ("acme", " --service orders --tenant acme")] {
+async fn what_is_proposed_is_quoted_for_a_shell_and_says_whose_it_is() {
+    for (tenant, whose) in [("", " --service orders"), ("acme", " --service orders --tenant acme")] {
         let house = House::new();
         let broken = plain("add index", "1", |_| Err("no".into()));
         let app = house.builder([broken]).tenant(tenant).build().expect("is wired");
@@ -346,5 +346,8 @@ async fn a_baseline_that_is_refused_says_which_ruling_is_accepted() {
     let app = house.app([put("a", "1")]);
     let baseline = Baseline { to: "a".to_owned(), reason: None, operator: None };
     let error = app.baseline(&baseline).await.expect_err("is refused").to_string();
-    assert!(error.contains("`flamingock audit fix -c a -r APPLIED --override --reason ..`"), "{error}");
+    assert!(
+        error.contains("`flamingock audit fix -c a --service orders -r APPLIED --override --reason ..`"),
+        "{error}"
+    );
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::support::{House, count, on_db, on_flags, orders, plain, put};
-use flamingock_core::change::Change;
+use flamingock_core::change::{Change, RecoveryStrategy};
 use flamingock_core::memory::MemoryTarget;
 use flamingock_core::operate::{Operator, Resolution, Ruling, UndoSelection};
 use flamingock_core::report::RunStatus;
@@ -133,8 +133,34 @@ async fn a_change_is_undone_only_on_the_target_that_has_it() {
         text.contains("`a` is on target system `db` (memory, memory:db), but the code now has it on `other`")
     );
     assert!(text.contains("`b` is on target system `flags` (memory, memory:flags)"), "{text}");
+    for ruling in ["-c a --service orders -r ROLLED_BACK --override", "-c b --service orders -r ROLLED_BACK"]
+    {
+        assert!(text.contains(&format!("`flamingock audit fix {ruling} --reason ..`")), "{text}");
+    }
     assert_eq!((other.get("undone"), house.db.get("a").as_deref()), (None, Some("applied")));
     assert_eq!(house.log().await.len(), 4, "nothing was recorded");
+}
+
+#[tokio::test]
+async fn what_is_proposed_for_a_change_that_is_on_another_target_is_accepted() {
+    let house = House::new();
+    let retried = |id: &str| {
+        let mut change = plain(id, "1", |_| Err("half done".into()));
+        change.recovery = RecoveryStrategy::AlwaysRetry;
+        change
+    };
+    let app = |change| house.builder([change]).tenant("acme").target(MemoryTarget::new("other")).build();
+    app(retried("a b")).expect("is wired").run().await.expect_err("fails");
+    let mut moved = put("a b", "1");
+    (moved.target_system, moved.transactional) = ("other".to_owned(), Some(false));
+    moved.rollback = Some(on_db(|_| Ok(())));
+    let app = app(moved).expect("is wired");
+    let text = app.undo(&["a b"]).await.expect_err("is on another").to_string();
+    let typed =
+        "`flamingock audit fix -c 'a b' --service orders --tenant acme -r ROLLED_BACK --force --reason ..`";
+    assert!(text.contains(typed), "{text}");
+    let ruling = Ruling::new("a b", Resolution::RolledBack, "looked").force(true);
+    app.operator().rule(&ruling).await.expect("rules");
 }
 
 #[tokio::test]
