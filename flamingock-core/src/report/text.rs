@@ -163,7 +163,8 @@ impl Issue {
             IssueReason::UndoUncertain => (" and is to run again", "; or give the change a #[verify]"),
             IssueReason::StillRunning(_) => (
                 " and is to run again",
-                "; but make sure first that its session is gone: the next start tries to end it",
+                "; but make sure first that its session is gone: the next start tries to end it, and cannot where \
+                 its server has been replaced",
             ),
             IssueReason::RulingDisagrees => (" and is to run again", ""),
             IssueReason::Removed => {

@@ -10,7 +10,7 @@ use super::lease::HeldLease;
 use super::method::{Limits, Surroundings};
 use super::within::retrying;
 use crate::BackendError;
-use crate::audit::{AuditEntry, AuditState, Head, TxStrategy};
+use crate::audit::{AuditEntry, AuditState, Head, Operation, TxStrategy};
 use crate::builder::Flamingock;
 use crate::change::{ChangeContext, IdempotencyKey, RecoveryStrategy, Resources};
 use crate::error::{RunErrorKind, Stop};
@@ -224,8 +224,12 @@ impl<'a> Run<'a> {
                 // What stands in the audit.
                 let started = AuditEntry { state: Some(AuditState::Started), ..entry.clone() };
                 let ruling = proposed::ruling(&started, resolution, false);
+                let again = match entry.operation {
+                    Operation::Hold => ", and then hold it again before the next start",
+                    _ => "",
+                };
                 &format!(
-                    "the next start cannot tell, and calls it an issue: rule {ruling} when the store is back"
+                    "the next start cannot tell, and calls it an issue: rule {ruling} when the store is back{again}"
                 )
             }
         };

@@ -46,7 +46,8 @@ impl Run<'_> {
         }
         // Nothing is concluded about what may still run, and nothing done over it: also not after a ruling, before
         // which it was begun. Who merely looks ends nothing.
-        let goes_on = asked.verify || change.recovery == RecoveryStrategy::AlwaysRetry || !is_uncertain(entry);
+        let goes_on =
+            asked.verify || change.recovery == RecoveryStrategy::AlwaysRetry || !is_uncertain(entry);
         if let (Some(lease), true) = (lease, goes_on) {
             lease.check().await?;
             let marker = seen.marker.as_ref().filter(|marker| marker.token < token);

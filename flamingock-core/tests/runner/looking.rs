@@ -228,7 +228,7 @@ async fn whoever_only_looks_does_not_take_it_for_the_audit_store_either() {
     assert!(text.starts_with("lock store: inspect failed"), "{text}");
     let store = Arc::new(house.store.clone());
     house.store.set_online(false);
-    let operator = Operator::new(store.clone(), store, orders());
+    let operator = Operator::new(Arc::clone(&store) as _, store, orders());
     let text = operator.status().await.expect_err("is away").to_string();
     assert!(text.starts_with("audit store"), "{text}");
 }

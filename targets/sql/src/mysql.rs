@@ -247,9 +247,7 @@ const UNKNOWN_THREAD: u16 = 1094;
 /// What is set on the connection of a session.
 fn settings(limits: &Limits, autocommit: &str) -> String {
     let lock = seconds(limits.lock_timeout);
-    format!(
-        "SET autocommit = {autocommit}, innodb_lock_wait_timeout = {lock}, lock_wait_timeout = {lock}"
-    )
+    format!("SET autocommit = {autocommit}, innodb_lock_wait_timeout = {lock}, lock_wait_timeout = {lock}")
 }
 
 /// As the server takes it: whole seconds, and at least one.
