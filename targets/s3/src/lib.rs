@@ -7,6 +7,7 @@ mod bucket;
 mod bulk;
 mod client;
 mod error;
+mod handed;
 mod listing;
 mod object;
 mod origin;

@@ -1,5 +1,5 @@
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::collections::HashSet;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use aws_sdk_s3::config::{
@@ -16,16 +16,28 @@ use tokio::runtime::Handle;
 use tokio::sync::oneshot;
 use tokio_util::task::TaskTracker;
 
+use crate::handed::Handed;
+
 /// How long the answer to a request that nobody waits for any more is waited for here.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// The requests of a client that may change something. Each is a task of its own, and ends with its answer
-/// also when nobody waits for it any more: a change that is stopped leaves none behind unnoticed.
+/// How long a connection may take to let go of a request that was dropped.
+const RELEASE: Duration = Duration::from_secs(5);
+
+/// What all attempts at a request have in common.
+const INVOCATION: &str = "amz-sdk-invocation-id";
+
+/// The requests of a client that may change something. Each is a task of its own. One that nobody waits for any
+/// more is dropped where only a part of it was sent; sent as a whole, it ends with its answer: a change that is
+/// stopped leaves none behind unnoticed.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Running {
     tasks: TaskTracker,
-    lost: Arc<AtomicU64>,
+    lost: Arc<Mutex<Lost>>,
 }
+
+/// Requests that were sent as a whole and got no answer: they may still take effect.
+pub(crate) type Lost = HashSet<String>;
 
 impl Running {
     /// The same, and what is sent through it is known here.
@@ -37,13 +49,11 @@ impl Running {
     pub(crate) async fn settle(&self) {
         self.tasks.close();
         self.tasks.wait().await;
-        self.tasks.reopen();
     }
 
-    /// How many requests there were that nobody waited for and that got no answer: they may still take
-    /// effect.
-    pub(crate) fn lost(&self) -> u64 {
-        self.lost.load(Ordering::SeqCst)
+    /// Those that were lost until now, unless a later attempt at the same request was answered.
+    pub(crate) fn lost(&self) -> MutexGuard<'_, Lost> {
+        self.lost.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -85,22 +95,35 @@ impl HttpClient for Watched<SharedHttpClient> {
 }
 
 impl HttpConnector for Watched<SharedHttpConnector> {
-    fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
+    fn call(&self, mut request: HttpRequest) -> HttpConnectorFuture {
         let only_reads = matches!(request.method(), "GET" | "HEAD");
+        let Some(runtime) = Handle::try_current().ok().filter(|_| !only_reads) else {
+            return self.inner.call(request);
+        };
+        let invocation = request.headers().get(INVOCATION).unwrap_or(request.uri()).to_owned();
+        let handed = Handed::watch(&mut request);
         let exchange = self.inner.call(request);
-        let Some(runtime) = Handle::try_current().ok().filter(|_| !only_reads) else { return exchange };
         let (mut answer, answered) = oneshot::channel();
-        let lost = Arc::clone(&self.running.lost);
+        let running = self.running.clone();
         let task = async move {
             let ended = tokio::select! {
                 ended = whole(exchange) => Some(ended),
-                () = abandoned(&mut answer) => None,
+                () = abandoned(&mut answer, &handed) => None,
             };
-            let is_lost = match ended {
-                Some(ended) => answer.send(ended).is_err_and(|unheard| unheard.is_err()),
-                None => true,
+            let Some(ended) = ended else {
+                if handed.was_whole(RELEASE).await {
+                    running.lost().insert(invocation);
+                }
+                return;
             };
-            lost.fetch_add(u64::from(is_lost), Ordering::SeqCst);
+            if ended.is_err() && handed.is_whole() {
+                running.lost().insert(invocation.clone());
+            }
+            let settles = ended.as_ref().is_ok_and(|answer| answer.status().as_u16() < 500);
+            // Who hears it has given up the attempts before.
+            if answer.send(ended).is_ok() && settles {
+                running.lost().remove(&invocation);
+            }
         };
         self.running.tasks.spawn_on(task, &runtime);
         HttpConnectorFuture::new(async move {
@@ -117,8 +140,11 @@ async fn whole(exchange: HttpConnectorFuture) -> Result<HttpResponse, ConnectorE
     Ok(answer)
 }
 
-/// Ends some time after nobody waits for the answer any more.
-async fn abandoned<T>(answer: &mut oneshot::Sender<T>) {
+/// Ends when nobody waits for the answer any more: at once where a part of the request was sent, of which the
+/// server makes nothing without the rest, and some time after otherwise.
+async fn abandoned<T>(answer: &mut oneshot::Sender<T>, handed: &Handed) {
     answer.closed().await;
-    tokio::time::sleep(PATIENCE).await;
+    if handed.is_whole() {
+        tokio::time::sleep(PATIENCE).await;
+    }
 }

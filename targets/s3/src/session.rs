@@ -5,19 +5,31 @@ use flamingock_core::BackendError;
 use flamingock_core::target::{Begun, Fence, MarkerUpdate, PlainSession, Session};
 
 use crate::error::S3ErrorKind;
+use crate::running::Lost;
 use crate::s3::S3Changes;
 
 /// A plain session that knows what still runs.
 pub(crate) struct S3Session {
     plain: PlainSession,
     s3: S3Changes,
-    lost_before: u64,
+    lost_before: Lost,
 }
 
 impl S3Session {
     pub(crate) fn new(s3: S3Changes) -> Self {
-        let lost_before = s3.running.lost();
+        let lost_before = s3.running.lost().clone();
         Self { plain: PlainSession, s3, lost_before }
+    }
+
+    /// S3 cannot be told to stop: what was sent ends with its answer.
+    async fn settle(&self, operation: &'static str) -> Result<(), BackendError> {
+        let running = &self.s3.running;
+        running.settle().await;
+        if running.lost().is_subset(&self.lost_before) {
+            return Ok(());
+        }
+        let message = "a request was not answered, and may still take effect";
+        Err(self.s3.at(operation).error(S3ErrorKind::Unavailable, message).into())
     }
 }
 
@@ -39,18 +51,12 @@ impl Session for S3Session {
         Ok(())
     }
 
+    /// A change that has failed may have left requests behind, too.
     async fn rollback(self: Box<Self>) -> Result<(), BackendError> {
-        Ok(())
+        self.settle("roll back session").await
     }
 
-    /// S3 cannot be told to stop: what was sent ends with its answer.
     async fn abort(self: Box<Self>) -> Result<(), BackendError> {
-        let running = &self.s3.running;
-        running.settle().await;
-        if running.lost() == self.lost_before {
-            return Ok(());
-        }
-        let message = "a request was not answered, and may still take effect";
-        Err(self.s3.at("abort session").error(S3ErrorKind::Unavailable, message).into())
+        self.settle("abort session").await
     }
 }

@@ -100,7 +100,8 @@ impl S3Target {
         self.offer(s3)
     }
 
-    /// How long the server may take to show that it is there, before anything runs; 10 s unless told.
+    /// How long the server may take to show that it is there, before anything runs, and to answer what an
+    /// earlier change has left under way; 10 s unless told.
     #[must_use]
     pub fn check_timeout(mut self, timeout: Duration) -> Self {
         self.check_timeout = timeout;
@@ -120,8 +121,14 @@ impl S3Target {
         self
     }
 
-    /// Lists the buckets. Who may not do so is known to the server all the same.
+    /// Lists the buckets, once nothing runs any more. Who may not do so is known to the server all the same.
     async fn reach(&self, operation: &'static str) -> Result<(), S3Error> {
+        let settled = tokio::time::timeout(self.check_timeout, self.s3.running.settle()).await;
+        if settled.is_err() {
+            let message = "a request of a change before is not answered yet, and may still take effect; \
+                           try again in a minute";
+            return Err(self.s3.at(operation).error(S3ErrorKind::Unavailable, message));
+        }
         let limits = within(self.check_timeout);
         let limits = Builder::new().timeout_config(flamingock_aws::timeouts(None, limits));
         let request = self.s3.client.list_buckets().max_buckets(1).customize().config_override(limits);

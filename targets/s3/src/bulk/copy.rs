@@ -1,5 +1,4 @@
 use flamingock_core::change::TargetState;
-use futures_util::{StreamExt as _, stream};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
 use super::{Bulk, Prefix};
@@ -46,14 +45,12 @@ impl S3Changes {
                 page.into_iter().partition(|(_, likeness)| *likeness == Likeness::Same);
             copied.there += there.len() as u64;
             let seen = copied.copied + copied.there + missing.len() as u64;
-            let mut copies = stream::iter(missing)
-                .map(|(entry, _)| self.copy(entry, from, to, bulk))
-                .buffer_unordered(bulk.concurrency);
-            while let Some(ended) = copies.next().await {
-                ended.map_err(|error| error.after(&after(copied)))?;
+            let copies = missing.into_iter().map(|(entry, _)| self.copy(entry, from, to, bulk));
+            let done = bulk.each(copies, |()| {
                 copied.copied += 1;
                 bulk.progress(copied.copied + copied.there, seen, "copied");
-            }
+            });
+            done.await.map_err(|error| error.after(&after(copied)))?;
         }
         Ok(copied)
     }

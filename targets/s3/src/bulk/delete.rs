@@ -1,5 +1,4 @@
 use aws_sdk_s3::types::{Delete, Error, ObjectIdentifier};
-use futures_util::{StreamExt as _, stream};
 
 use super::{Bulk, Prefix};
 use crate::error::{At, S3Error, S3ErrorKind};
@@ -92,14 +91,12 @@ impl S3Changes {
         while !objects.is_empty() {
             batches.push(objects.split_off(objects.len().saturating_sub(BATCH)));
         }
-        let mut batches = stream::iter(batches)
-            .map(|batch| self.delete_batch(at, batch, bulk))
-            .buffer_unordered(bulk.concurrency);
-        while let Some(ended) = batches.next().await {
-            *deleted += ended.map_err(|error| error.after(&format!("after {deleted} objects")))?;
+        let batches = batches.into_iter().map(|batch| self.delete_batch(at, batch, bulk));
+        let done = bulk.each(batches, |count| {
+            *deleted += count;
             bulk.progress(*deleted, seen, "deleted");
-        }
-        Ok(())
+        });
+        done.await.map_err(|error| error.after(&format!("after {deleted} objects")))
     }
 
     async fn delete_batch(&self, at: At<'_>, batch: Vec<Version>, bulk: &Bulk<'_>) -> Result<u64, S3Error> {

@@ -6,6 +6,8 @@ mod delete;
 use std::fmt;
 
 use flamingock_core::change::ChangeContext;
+use futures_util::StreamExt as _;
+use futures_util::stream::FuturesUnordered;
 
 pub use self::copy::Copied;
 use crate::error::{At, S3Error, S3ErrorKind};
@@ -62,6 +64,28 @@ impl<'a> Bulk<'a> {
     pub fn tell(mut self, context: &'a ChangeContext) -> Self {
         self.context = Some(context);
         self
+    }
+
+    /// Does all of it, several at once, and says what each has done. After the first error nothing is begun
+    /// any more, and what is under way is waited for.
+    async fn each<T, F: Future<Output = Result<T, S3Error>>>(
+        &self,
+        mut waiting: impl Iterator<Item = F>,
+        mut done: impl FnMut(T),
+    ) -> Result<(), S3Error> {
+        let mut running = FuturesUnordered::new();
+        let mut failed = None;
+        loop {
+            while failed.is_none() && running.len() < self.concurrency {
+                let Some(next) = waiting.next() else { break };
+                running.push(next);
+            }
+            match running.next().await {
+                Some(Ok(one)) => done(one),
+                Some(Err(error)) => failed = failed.or(Some(error)),
+                None => return failed.map_or(Ok(()), Err),
+            }
+        }
     }
 
     fn check(&self, at: At<'_>) -> Result<(), S3Error> {

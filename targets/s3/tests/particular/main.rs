@@ -102,7 +102,12 @@ fn main() -> ExitCode {
             a_failed_change_is_compensated,
             a_server_that_dies_in_a_change_leaves_an_issue_that_verify_settles,
         );
-        cases!(stops: what_a_stopped_change_has_sent_is_waited_for_and_compensated);
+        cases!(stops:
+            what_a_stopped_change_has_sent_is_waited_for_and_compensated,
+            what_a_failed_change_has_sent_is_waited_for,
+            an_upload_that_was_given_up_half_way_does_not_go_on,
+            a_copy_that_fails_ends_with_all_that_is_under_way,
+        );
         match kind {
             Kind::Moto => {
                 cases!(settings:
@@ -124,7 +129,10 @@ fn main() -> ExitCode {
                 cases!(buckets: a_bucket_of_somebody_else_is_taken);
                 cases!(failures: wrong_credentials_are_one_clear_error);
                 // moto hangs up instead.
-                cases!(stops: what_a_stopped_change_has_sent_and_nobody_answers_is_not_compensated);
+                cases!(stops:
+                    what_a_stopped_change_has_sent_and_nobody_answers_is_not_compensated,
+                    what_broke_after_it_was_sent_may_still_take_effect,
+                );
                 cases!(runs: a_bucket_of_somebody_else_stops_the_run_and_is_compensated);
             }
         }
