@@ -37,8 +37,9 @@ impl Session for KafkaSession {
         Ok(())
     }
 
+    /// A change that has failed may have left operations behind, too.
     async fn rollback(self: Box<Self>) -> Result<(), BackendError> {
-        Ok(())
+        self.abort().await
     }
 
     /// Each operation ends by itself, within its timeout.

@@ -5,7 +5,7 @@ use flamingock_core::change::TargetState;
 use rdkafka::admin::NewPartitions;
 use rdkafka::error::RDKafkaErrorCode;
 
-use super::topic::{expect, find, reach};
+use super::topic::{expect, find, is_denied, reach};
 use super::{KafkaChanges, LAG, about};
 use crate::connection::Operation;
 
@@ -44,11 +44,13 @@ fn add(operation: &Operation, topic: &str, total: i32) -> Result<(), BackendErro
     let look = reach(operation, topic)?;
     let new = NewPartitions::new(topic, usize::try_from(total).unwrap_or_default());
     let added = operation.ask(|admin, options| admin.create_partitions([&new], options))?;
-    let limit = match added.into_iter().find_map(Result::err) {
+    let refused = added.into_iter().find_map(Result::err).map(|(_, code)| code);
+    let limit = match refused {
         None => Duration::MAX,
-        // It has so many already, or more: also a broker that lags behind knows soon.
-        Some((_, RDKafkaErrorCode::InvalidPartitions)) => LAG,
-        Some((_, code)) => return Err(operation.refused_with(code)),
+        // It has so many already, or more: also a broker that lags behind knows soon. Who may not alter the topic is
+        // refused before that is looked at.
+        Some(code) if code == RDKafkaErrorCode::InvalidPartitions || is_denied(code) => LAG,
+        Some(code) => return Err(operation.refused_with(code)),
     };
     let mut partitions = 0;
     let there = operation.wait_for(limit, || {
@@ -58,6 +60,9 @@ fn add(operation: &Operation, topic: &str, total: i32) -> Result<(), BackendErro
     })?;
     if there {
         return Ok(());
+    }
+    if let Some(code) = refused.filter(|code| is_denied(*code)) {
+        return Err(operation.refused_with(code));
     }
     if partitions > total {
         return Err(operation.refuse(format!(

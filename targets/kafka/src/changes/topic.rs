@@ -1,14 +1,15 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use flamingock_core::BackendError;
 use flamingock_core::change::TargetState;
+use flamingock_core::{BackendError, BackendErrorKind};
 use rdkafka::admin::{NewTopic, TopicReplication};
 use rdkafka::error::RDKafkaErrorCode;
 
 use super::configs::{read, same};
 use super::{KafkaChanges, LAG, about};
 use crate::connection::{Look, Operation};
+use crate::errors;
 
 /// A topic as it is to be. What is not said is the broker's default.
 ///
@@ -85,10 +86,12 @@ impl KafkaChanges {
     /// As for [every operation](Self).
     pub async fn topic_state(&self, topic: &Topic) -> Result<TargetState, BackendError> {
         let wanted = topic.clone();
-        let state = move |operation: &Operation| match find(&operation.look(None)?, &wanted.name)? {
-            None => Ok(TargetState::NotApplied),
-            Some(found) if differences(operation, &wanted, &found)?.is_empty() => Ok(TargetState::Applied),
-            Some(_) => Ok(TargetState::PartiallyApplied),
+        let state = move |operation: &Operation| {
+            Ok(match compare(operation, &wanted)? {
+                None => TargetState::NotApplied,
+                Some(differences) if differences.is_empty() => TargetState::Applied,
+                Some(_) => TargetState::PartiallyApplied,
+            })
         };
         self.connection.perform("look at topic", about("topic", &topic.name), state).await
     }
@@ -130,7 +133,7 @@ impl KafkaChanges {
     pub async fn topic_deleted_state(&self, name: &str) -> Result<TargetState, BackendError> {
         let topic = name.to_owned();
         let state = move |operation: &Operation| {
-            let gone = find(&operation.look(None)?, &topic)?.is_none();
+            let gone = seek(&operation.look(None)?, &topic)?.is_none();
             Ok(if gone { TargetState::Applied } else { TargetState::NotApplied })
         };
         self.connection.perform("look at topic", about("topic", name), state).await
@@ -153,6 +156,8 @@ fn create(operation: &Operation, topic: &Topic) -> Result<(), BackendError> {
     for (_, code) in created.into_iter().filter_map(Result::err) {
         match code {
             RDKafkaErrorCode::TopicAlreadyExists => {}
+            // Who may not create topics is refused before it is looked whether there is one.
+            code if is_denied(code) && compare(operation, topic).is_ok_and(is_as_described) => {}
             code => return Err(operation.refused_with(code)),
         }
     }
@@ -175,6 +180,9 @@ fn create(operation: &Operation, topic: &Topic) -> Result<(), BackendError> {
 /// `None` when there is no such topic.
 fn compare(operation: &Operation, topic: &Topic) -> Result<Option<Vec<String>>, BackendError> {
     let look = operation.look(None)?;
+    if seek(&look, &topic.name)?.is_none() {
+        return Ok(None);
+    }
     let mut compared = None;
     operation.wait_for(LAG, || {
         let found = find(&look, &topic.name)?;
@@ -182,6 +190,15 @@ fn compare(operation: &Operation, topic: &Topic) -> Result<Option<Vec<String>>, 
         Ok(compared.as_ref().is_some_and(Vec::is_empty))
     })?;
     Ok(compared)
+}
+
+fn is_as_described(compared: Option<Vec<String>>) -> bool {
+    compared.is_some_and(|differences| differences.is_empty())
+}
+
+/// Whether the user lacks a permission.
+pub(super) fn is_denied(code: RDKafkaErrorCode) -> bool {
+    errors::kind_of(code) == BackendErrorKind::Denied
 }
 
 /// In what the topic differs from its description.
@@ -213,6 +230,7 @@ fn delete(operation: &Operation, name: &str) -> Result<(), BackendError> {
     for (_, code) in deleted.into_iter().filter_map(Result::err) {
         match code {
             RDKafkaErrorCode::UnknownTopicOrPartition => {}
+            code if is_denied(code) && seek(&look, name).is_ok_and(|found| found.is_none()) => {}
             code => return Err(operation.refused_with(code)),
         }
     }
@@ -237,6 +255,42 @@ pub(super) fn expect(look: &Look<'_>, name: &str) -> Result<Found, BackendError>
         Ok(found.is_some())
     })?;
     found.ok_or_else(|| look.operation.refuse(format!("there is no topic `{name}`: create it first")))
+}
+
+/// The topic, if there is one: a broker that does not know it may lag behind.
+fn seek(look: &Look<'_>, name: &str) -> Result<Option<Found>, BackendError> {
+    let mut found = find(look, name)?;
+    if found.is_some() {
+        return Ok(found);
+    }
+    let known = exists(look.operation, name)?;
+    if known == Some(false) {
+        return Ok(None);
+    }
+    look.operation.wait_for(LAG, || {
+        found = find(look, name)?;
+        Ok(found.is_some())
+    })?;
+    if found.is_none() && known == Some(true) {
+        return Err(look.operation.refused_with(RDKafkaErrorCode::LeaderNotAvailable));
+    }
+    Ok(found)
+}
+
+/// Whether the controller knows such a topic; `None` when the user may not ask. Nothing is created.
+fn exists(operation: &Operation, name: &str) -> Result<Option<bool>, BackendError> {
+    let new = NewTopic::new(name, -1, TopicReplication::Fixed(-1));
+    let options = operation.options().validate_only(true);
+    let answer = operation.ask(|admin, _| admin.create_topics([&new], &options))?;
+    match answer.into_iter().find_map(Result::err) {
+        Some((_, RDKafkaErrorCode::TopicAlreadyExists)) => Ok(Some(true)),
+        Some((_, code)) if is_denied(code) => Ok(None),
+        Some((_, code)) if errors::kind_of(code) != BackendErrorKind::InvalidData => {
+            Err(operation.refused_with(code))
+        }
+        // Only what is not there is looked at any further.
+        _ => Ok(Some(false)),
+    }
 }
 
 /// The topic, if the broker knows one.

@@ -235,3 +235,16 @@ pub(crate) async fn a_commit_whose_answer_is_lost_is_known_afterwards() {
     direct.produce(&context(&service, "seed", 2), [Record::to(topic.name()).value("once")]).await.unwrap();
     assert_eq!(committed(topic.name()).await, ["once"]);
 }
+
+pub(crate) async fn what_a_failed_change_has_begun_is_waited_for() {
+    let proxy = proxy::to(&Broker::find().unwrap().plain).await.unwrap();
+    let target = KafkaTarget::with_timeout("events", config(&proxy.address()), SHORT).unwrap();
+    let (kafka, topic) = (changes(&target), Topic::new(name("orders")));
+    let session = target.open(Mode::Plain).await.unwrap();
+    proxy.swallow_answers(true);
+    // The change fails meanwhile, and nobody waits for it any more.
+    assert!(tokio::time::timeout(Duration::from_millis(500), kafka.create_topic(&topic)).await.is_err());
+    let began = Instant::now();
+    session.rollback().await.unwrap();
+    assert!(began.elapsed() > SHORT / 2, "it still runs after {:?}", began.elapsed());
+}

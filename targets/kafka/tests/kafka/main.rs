@@ -44,6 +44,8 @@ fn main() -> ExitCode {
         partitions_are_added_up_to_a_number,
         partitions_cannot_be_taken_away,
         what_the_broker_refuses_is_told,
+        a_topic_that_a_broker_does_not_know_yet_is_not_taken_for_absent,
+        what_is_so_already_needs_no_permission,
     );
     cases!(suite, configs:
         configs_are_set_and_the_others_stay,
@@ -87,6 +89,7 @@ fn main() -> ExitCode {
         a_password_is_shown_nowhere,
         settings_that_cannot_work_are_told_before_any_io,
         a_commit_whose_answer_is_lost_is_known_afterwards,
+        what_a_failed_change_has_begun_is_waited_for,
     );
     cases!(suite, runs:
         a_change_is_applied_and_undone,

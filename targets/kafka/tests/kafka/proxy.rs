@@ -11,15 +11,26 @@ use tokio::net::tcp::{ReadHalf, WriteHalf};
 
 /// To this broker, such as `127.0.0.1:9092`.
 pub(crate) async fn to(broker: &str) -> io::Result<Proxy> {
-    Proxy::carried(broker, carry).await
+    hiding(broker, "").await
 }
 
-async fn carry(mut client: TcpStream, mut server: TcpStream, traffic: Traffic) -> io::Result<()> {
+/// The same, and no broker knows this topic yet.
+pub(crate) async fn hiding(broker: &str, topic: &str) -> io::Result<Proxy> {
+    let topic = topic.to_owned();
+    Proxy::carried(broker, move |client, server, traffic| carry(client, server, traffic, topic.clone())).await
+}
+
+async fn carry(
+    mut client: TcpStream,
+    mut server: TcpStream,
+    traffic: Traffic,
+    hidden: String,
+) -> io::Result<()> {
     let (broker, own) = (server.peer_addr()?, client.local_addr()?);
     let ((mut from_client, to_client), (from_server, mut to_server)) = (client.split(), server.split());
     tokio::select! {
         ended = tokio::io::copy(&mut from_client, &mut to_server) => ended.map(drop),
-        ended = answers(from_server, to_client, (broker, own), &traffic) => ended,
+        ended = answers(from_server, to_client, (broker, own), &traffic, hidden.as_bytes()) => ended,
     }
 }
 
@@ -29,12 +40,16 @@ async fn answers(
     mut to: WriteHalf<'_>,
     (broker, own): (SocketAddr, SocketAddr),
     traffic: &Traffic,
+    hidden: &[u8],
 ) -> io::Result<()> {
     loop {
         let length = from.read_u32().await?;
         let mut answer = vec![0; usize::try_from(length).map_err(io::Error::other)?];
         from.read_exact(&mut answer).await?;
-        rename(&mut answer, broker, own);
+        // Where brokers are named, topics are, too.
+        if rename(&mut answer, broker, own) {
+            hide(&mut answer, hidden);
+        }
         if traffic.answer_passes() {
             to.write_u32(length).await?;
             to.write_all(&answer).await?;
@@ -43,13 +58,25 @@ async fn answers(
 }
 
 /// A broker stands there as its host's name followed by its port, in four bytes.
-fn rename(answer: &mut [u8], broker: SocketAddr, own: SocketAddr) {
+fn rename(answer: &mut [u8], broker: SocketAddr, own: SocketAddr) -> bool {
     let host = broker.ip().to_string();
     let port = |address: SocketAddr| u32::from(address.port()).to_be_bytes();
     let named = [host.as_bytes(), &port(broker)].concat();
+    let mut is_there = false;
     for at in 0..answer.len().saturating_sub(named.len() - 1) {
         if answer[at..].starts_with(&named) {
             answer[at + host.len()..at + named.len()].copy_from_slice(&port(own));
+            is_there = true;
+        }
+    }
+    is_there
+}
+
+/// The topic gets another name.
+fn hide(answer: &mut [u8], topic: &[u8]) {
+    for at in 0..answer.len().saturating_sub(topic.len()) {
+        if !topic.is_empty() && answer[at..].starts_with(topic) {
+            answer[at..at + topic.len()].fill(b'-');
         }
     }
 }

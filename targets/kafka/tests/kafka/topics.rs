@@ -4,7 +4,8 @@ use flamingock_core::BackendErrorKind;
 use flamingock_core::change::TargetState;
 use flamingock_target_kafka::{Record, Topic};
 
-use crate::server::{committed, context, kafka, name};
+use crate::proxy;
+use crate::server::{Broker, PASSWORD, changes, committed, config, context, kafka, name, permit, target};
 
 pub(crate) async fn a_topic_is_created_as_described() {
     let (kafka, topic) = (kafka(), Topic::new(name("orders")).partitions(3).replication(1));
@@ -112,4 +113,42 @@ pub(crate) async fn what_the_broker_refuses_is_told() {
         assert_eq!(error.kind(), BackendErrorKind::InvalidData, "{error}");
         assert!(error.to_string().contains(told), "no `{told}` in: {error}");
     }
+}
+
+pub(crate) async fn a_topic_that_a_broker_does_not_know_yet_is_not_taken_for_absent() {
+    let topic = Topic::new(name("orders"));
+    kafka().create_topic(&topic).await.unwrap();
+    let proxy = proxy::hiding(&Broker::find().unwrap().plain, topic.name()).await.unwrap();
+    let lagging = changes(&target(config(&proxy.address())));
+    let (state, deleted, removed) = tokio::join!(
+        lagging.topic_state(&topic),
+        lagging.topic_deleted_state(topic.name()),
+        lagging.remove_topic(&topic),
+    );
+    for error in [state.unwrap_err(), deleted.unwrap_err(), removed.unwrap_err()] {
+        assert_eq!(error.kind(), BackendErrorKind::Unavailable, "{error}");
+    }
+    assert_eq!(kafka().topic_state(&topic).await.unwrap(), TargetState::Applied);
+}
+
+pub(crate) async fn what_is_so_already_needs_no_permission() {
+    const DESCRIBE: u8 = 8;
+    let (topic, absent) = (Topic::new(name("orders")).partitions(2), name("absent"));
+    kafka().create_topic(&topic).await.unwrap();
+    permit(true, DESCRIBE, topic.name()).await;
+    permit(true, DESCRIBE, &absent).await;
+    let guest = changes(&target(Broker::find().unwrap().sasl("guest", PASSWORD)));
+    guest.create_topic(&topic).await.unwrap();
+    guest.add_partitions(topic.name(), 2).await.unwrap();
+    guest.delete_topic(&absent).await.unwrap();
+    guest.remove_topic(&Topic::new(&absent)).await.unwrap();
+    assert_eq!(guest.topic_state(&Topic::new(&absent)).await.unwrap(), TargetState::NotApplied);
+    for error in [
+        guest.create_topic(&topic.clone().partitions(3)).await.unwrap_err(),
+        guest.add_partitions(topic.name(), 3).await.unwrap_err(),
+        guest.delete_topic(topic.name()).await.unwrap_err(),
+    ] {
+        assert_eq!(error.kind(), BackendErrorKind::Denied, "{error}");
+    }
+    assert_eq!(kafka().topic_state(&topic).await.unwrap(), TargetState::Applied);
 }
