@@ -58,10 +58,14 @@ fn stands<S: Access>(wanted: &S::Part, found: &[S::Part]) -> bool {
 
 /// How much of `wanted` is in `found`.
 pub(super) fn state<S: Access>(wanted: &S, found: &S) -> TargetState {
-    if wanted.conflict(found).is_some() {
-        return TargetState::NotApplied;
-    }
+    let conflict = wanted.conflict(found).is_some();
     let (wanted, found) = (wanted.parts(), found.parts());
+    if conflict {
+        // They stand there, and mean something else.
+        let there = |part: &S::Part| found.iter().any(|found| is_meant::<S>(part, found));
+        let any = wanted.iter().any(there);
+        return if any { TargetState::PartiallyApplied } else { TargetState::NotApplied };
+    }
     match wanted.iter().filter(|part| stands::<S>(part, &found)).count() {
         all if all == wanted.len() => TargetState::Applied,
         0 => TargetState::NotApplied,

@@ -129,7 +129,9 @@ pub(crate) async fn a_statement_that_is_added_leaves_the_head_of_the_policy(kind
 
     // Variables in it would be mere text.
     let old = policy(r#""Version": "2008-10-17","#, "Own");
-    assert_eq!(s3.has(bucket, &old).await.unwrap(), TargetState::NotApplied);
+    assert_eq!(s3.has(bucket, &old).await.unwrap(), TargetState::PartiallyApplied, "its name stands there");
+    let absent = policy(r#""Version": "2008-10-17","#, "Absent");
+    assert_eq!(s3.has(bucket, &absent).await.unwrap(), TargetState::NotApplied);
     let error = s3.add(bucket, &old).await.unwrap_err();
     assert_eq!(error.kind(), S3ErrorKind::Invalid, "{error}");
     for part in ["set policy failed", "2012-10-17", "2008-10-17", bucket] {
