@@ -22,7 +22,7 @@ use crate::handed::Handed;
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// How long a connection may take to let go of a request that was dropped.
-const RELEASE: Duration = Duration::from_secs(5);
+const RELEASE: Duration = Duration::from_secs(10);
 
 /// What all attempts at a request have in common.
 const INVOCATION: &str = "amz-sdk-invocation-id";
