@@ -196,7 +196,7 @@ impl KafkaTransaction {
             return Err(self.error(BackendErrorKind::InvalidData, message));
         }
         if let Some(error) = self.refused(false) {
-            return Err(self.failed(&error));
+            return Err(self.failed(&error).await);
         }
         let Some(producer) = &self.producer else { return Ok(()) };
         loop {
@@ -210,7 +210,7 @@ impl KafkaTransaction {
                 {
                     tokio::time::sleep(Duration::from_millis(20)).await;
                 }
-                Err((error, _)) => return Err(self.failed(&error)),
+                Err((error, _)) => return Err(self.failed(&error).await),
             }
         }
     }
@@ -265,7 +265,8 @@ impl KafkaTransaction {
         (fenced && self.began.elapsed() >= self.limit).then(|| {
             format!(
                 "the transaction was open for longer than `{LIMIT}` ({:?}), so that the broker has ended \
-                 it; produce less in one transaction, or configure more time",
+                 it, or another run of this service has taken over; where none has, produce less in one \
+                 transaction, or configure more time",
                 self.limit
             )
         })
@@ -273,7 +274,7 @@ impl KafkaTransaction {
 
     fn told(&self, operation: &Operation, error: &KafkaError) -> BackendError {
         match self.outlived(error) {
-            Some(message) => operation.error(BackendErrorKind::Other, message),
+            Some(message) => ended(operation, &self.marks, message),
             None => operation.failed(error),
         }
     }
@@ -286,13 +287,28 @@ impl KafkaTransaction {
         error.context("brokers", self.connection.address())
     }
 
-    fn failed(&self, error: &KafkaError) -> BackendError {
+    async fn failed(&self, error: &KafkaError) -> BackendError {
         if let Some(message) = self.outlived(error) {
-            return self.error(BackendErrorKind::Other, message);
+            let marks = self.marks.clone();
+            let look = move |operation: &Operation| Ok(ended(operation, &marks, message));
+            return self
+                .connection
+                .perform("produce record", about(&self.marks), look)
+                .await
+                .unwrap_or_else(|error| error);
         }
         let remedy = errors::code(error).and_then(errors::remedy);
         let remedy = remedy.map(|remedy| format!("; {remedy}")).unwrap_or_default();
         self.error(errors::kind(error), errors::text(error) + &remedy)
+    }
+}
+
+/// What is told when a transaction was refused that had been open for too long: a newer run's mark says that it was
+/// not for that.
+fn ended(operation: &Operation, marks: &Marks, message: String) -> BackendError {
+    match marks.look(operation).and_then(|look| marks.done(&look)) {
+        Err(error) if error.kind() == BackendErrorKind::LeaseLost => error,
+        _ => operation.error(BackendErrorKind::Other, message),
     }
 }
 

@@ -72,6 +72,7 @@ fn main() -> ExitCode {
         a_stale_run_that_wakes_late_produces_nothing,
         a_transaction_takes_more_records_than_fit_into_the_queue,
         a_transaction_that_was_open_for_too_long_is_not_taken_for_a_stale_one,
+        a_stale_transaction_that_was_open_for_too_long_is_told_of_the_newer_run,
         messages_and_requests_may_take_longer_than_a_transaction_by_default,
         other_services_and_changes_have_marks_of_their_own,
         a_record_for_another_topic_is_refused,

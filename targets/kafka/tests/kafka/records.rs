@@ -185,6 +185,22 @@ pub(crate) async fn a_transaction_that_was_open_for_too_long_is_not_taken_for_a_
     assert_eq!(kafka.produced_state(&change, &[&topic]).await.unwrap(), TargetState::NotApplied);
 }
 
+pub(crate) async fn a_stale_transaction_that_was_open_for_too_long_is_told_of_the_newer_run() {
+    let mut config = Broker::find().unwrap().config();
+    for setting in ["transaction.timeout.ms", "message.timeout.ms", "socket.timeout.ms"] {
+        config.set(setting, "2000");
+    }
+    let kafka = crate::server::changes(&crate::server::target(config));
+    let (topic, service) = (topic(&kafka).await, name("service"));
+    let mut stale = kafka.transaction(&context(&service, "seed", 1), &[&topic]).await.unwrap().unwrap();
+    stale.send(&Record::to(&topic).value("stale")).await.unwrap();
+    kafka.produce(&context(&service, "seed", 2), records(&topic, &["new"])).await.unwrap();
+    tokio::time::sleep(std::time::Duration::from_millis(2500)).await;
+    let error = stale.commit().await.unwrap_err();
+    assert_eq!(error.kind(), BackendErrorKind::LeaseLost, "{error}");
+    assert_eq!(committed(&topic).await, ["new"]);
+}
+
 pub(crate) async fn messages_and_requests_may_take_longer_than_a_transaction_by_default() {
     for setting in ["message.timeout.ms", "delivery.timeout.ms", "socket.timeout.ms"] {
         let mut config = Broker::find().unwrap().config();
